@@ -1,0 +1,31 @@
+/*
+ * What went wrong, and where. Statuses are the public ones; the detail of the last failure lives in a struct error
+ * that a session owns and its target points at, so that recording one never allocates.
+ * Knows no ELF and no Python.
+ */
+#ifndef BASE_STATUS_H
+#define BASE_STATUS_H
+
+#include "cpeek.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct error {
+	enum cpeek_status status;
+	char text[1024]; /* one line: what, why, what was tried, what to pass */
+};
+
+/* Records a failure and returns its status, so that a function can end with `return error_set(…)`. */
+__attribute__((format(printf, 3, 4))) enum cpeek_status error_set(struct error *error, enum cpeek_status status,
+								  const char *format, ...);
+
+/* Runs an expression that answers a status, and leaves the function with it unless it is OK. */
+#define TRY(expression)                                                                                               \
+	do {                                                                                                          \
+		enum cpeek_status try_status = (expression);                                                          \
+		if (try_status != CPEEK_OK)                                                                           \
+			return try_status;                                                                            \
+	} while (0)
+
+#endif

@@ -1,0 +1,375 @@
+/*
+ * EXPR: names an object. A primary (0xADDRESS, $REGISTER, NAME) and any number of .NAME, [NUMBER] and ["KEY"], looked
+ * up in memory alone: no descriptor runs, no __getattr__ is called.
+ */
+#include "command/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 512 };
+
+struct parser {
+	struct cpeek_session *session;
+	const char *text; /* the whole, for messages */
+	const char *at;
+};
+
+static enum cpeek_status usage(const struct parser *parser)
+{
+	return error_set(&parser->session->error, CPEEK_USAGE,
+			 "\"%.200s\" is not understood at column %zu: EXPR is an address, a name, or a path such as "
+			 "self.cache['k'][0].name",
+			 parser->text, (size_t)(parser->at - parser->text) + 1);
+}
+
+static bool is_name_byte(char c, bool first)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 0x80 ||
+	       (!first && c >= '0' && c <= '9');
+}
+
+/* The name at the parser; its length, 0 if there is none. */
+static size_t name_length(const char *at)
+{
+	size_t length = 0;
+	while (is_name_byte(at[length], length == 0))
+		length++;
+	return length;
+}
+
+static enum cpeek_status find_in_dict(struct cpeek_session *session, target_addr dict, const char *name, size_t length,
+				      target_addr *ret)
+{
+	return dict ? dict_find(session->objects, dict, name, length, ret) : CPEEK_NOT_FOUND;
+}
+
+struct search {
+	struct objects *objects;
+	const char *name;
+	size_t length;
+	target_addr found;
+};
+
+static enum cpeek_status match_variable(void *arg, const struct variable *variable)
+{
+	struct search *search = arg;
+
+	if (!str_equals(search->objects, variable->name, search->name, search->length))
+		return CPEEK_OK;
+	search->found = variable->value;
+	return CPEEK_END;
+}
+
+static bool recoverable(enum cpeek_status status)
+{
+	return status == CPEEK_NOT_FOUND || status == CPEEK_FAULT || status == CPEEK_CORRUPT;
+}
+
+/* Locals, then globals, then builtins of the selected frame; then modules. */
+static enum cpeek_status find_name(struct cpeek_session *session, const char *name, size_t length, target_addr *ret)
+{
+	const struct frame *frame;
+
+	if (session_frame(session, &frame) == CPEEK_OK) {
+		struct search search = {session->objects, name, length, 0};
+		enum cpeek_status status = frame_walk_variables(session->objects, frame, match_variable, &search);
+		if (status == CPEEK_NO_MEMORY)
+			return status;
+		if (search.found) {
+			*ret = search.found;
+			return CPEEK_OK;
+		}
+		status = find_in_dict(session, frame->globals, name, length, ret);
+		if (!recoverable(status))
+			return status;
+		status = find_in_dict(session, frame->builtins, name, length, ret);
+		if (!recoverable(status))
+			return status;
+	}
+	const struct python *python = session->python;
+	for (size_t i = 0; i < python->interpreter_count; i++) {
+		const target_addr dicts[] = {python->interpreters[i].builtins, python->interpreters[i].modules};
+		for (size_t j = 0; j < sizeof(dicts) / sizeof(*dicts); j++) {
+			enum cpeek_status status = find_in_dict(session, dicts[j], name, length, ret);
+			if (!recoverable(status))
+				return status;
+		}
+	}
+	return CPEEK_NOT_FOUND;
+}
+
+/* "collections.abc.Mapping": the longest prefix that names a module which no variable hides. */
+static enum cpeek_status parse_name(struct parser *parser, target_addr *ret)
+{
+	struct cpeek_session *session = parser->session;
+	const size_t length = name_length(parser->at);
+
+	if (length == 0)
+		return usage(parser);
+	enum cpeek_status status = find_name(session, parser->at, length, ret);
+	if (status == CPEEK_NOT_FOUND)
+		return error_set(&session->error, status, "'%.*s' not found", length > 200 ? 200 : (int)length, parser->at);
+	if (status == CPEEK_OK)
+		parser->at += length;
+	return status;
+}
+
+static enum cpeek_status parse_address(struct parser *parser, target_addr *ret)
+{
+	char *end;
+	unsigned long long address = strtoull(parser->at, &end, 16);
+
+	if (end <= parser->at + 2 || is_name_byte(*end, false))
+		return usage(parser);
+	parser->at = end;
+	*ret = address;
+	return CPEEK_OK;
+}
+
+/* The debugger's own expression: everything up to the end, or to a blank. */
+static enum cpeek_status parse_debugger(struct parser *parser, target_addr *ret)
+{
+	struct cpeek_session *session = parser->session;
+	char text[NAME_MAX_BYTES];
+	uint64_t value;
+	const size_t length = 1 + strspn(parser->at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	if (!session->host.evaluate)
+		return error_set(&session->error, CPEEK_USAGE, "\"%.80s\" needs a debugger: pass an address instead",
+				 parser->at);
+	if (length >= sizeof(text))
+		return usage(parser);
+	memcpy(text, parser->at, length);
+	text[length] = '\0';
+	if (session->host.evaluate(session->host.arg, text, &value) != 0)
+		return error_set(&session->error, CPEEK_NOT_FOUND, "the debugger cannot evaluate \"%.80s\"", text);
+	parser->at += length;
+	*ret = value;
+	return CPEEK_OK;
+}
+
+static enum cpeek_status find_in_attributes(const struct object *object, const char *name, size_t length,
+					    target_addr *ret)
+{
+	struct items items;
+	struct item item;
+
+	enum cpeek_status status = attributes_start(object, &items);
+	while (status == CPEEK_OK) {
+		status = items_next(&items, &item);
+		if (status == CPEEK_OK && str_equals(object->objects, item.key, name, length)) {
+			*ret = item.value;
+			return CPEEK_OK;
+		}
+	}
+	return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
+}
+
+/* __slots__ and tp_members of the type and its bases. */
+static enum cpeek_status find_in_members(const struct object *object, const char *name, size_t length, target_addr *ret)
+{
+	for (const struct type *type = object->type; type; type = type->base_type)
+		for (size_t i = 0; i < type->member_count; i++) {
+			if (strlen(type->members[i].name) != length || memcmp(type->members[i].name, name, length) != 0)
+				continue;
+			TRY(target_read_pointer(object->objects->target, object->address + type->members[i].offset, ret));
+			return *ret ? CPEEK_OK : CPEEK_NOT_FOUND;
+		}
+	return CPEEK_NOT_FOUND;
+}
+
+/* The dicts of the types in an MRO, in its order. */
+static enum cpeek_status find_in_mro(struct objects *objects, const struct type *type, const char *name, size_t length,
+				     target_addr *ret)
+{
+	struct object mro;
+	struct items items;
+	struct item item;
+
+	if (object_read(objects, type->mro, &mro) != CPEEK_OK)
+		return CPEEK_NOT_FOUND;
+	TRY(items_start(&mro, &items));
+	for (;;) {
+		const struct type *base;
+		target_addr dict;
+		enum cpeek_status status = items_next(&items, &item);
+		if (status == CPEEK_END)
+			return CPEEK_NOT_FOUND;
+		if (status != CPEEK_OK)
+			return status;
+		if (type_read(objects, item.value, &base) != CPEEK_OK || type_find_dict(objects, base, &dict) != CPEEK_OK)
+			continue;
+		status = dict_find(objects, dict, name, length, ret);
+		if (!recoverable(status))
+			return status;
+	}
+}
+
+static enum cpeek_status find_attribute(struct cpeek_session *session, target_addr address, const char *name,
+					size_t length, target_addr *ret)
+{
+	struct object object;
+	struct attributes attributes;
+
+	TRY(object_read(session->objects, address, &object));
+	if (length == 9 && memcmp(name, "__class__", 9) == 0) {
+		*ret = object.type->address;
+		return CPEEK_OK;
+	}
+	if (length == 8 && memcmp(name, "__dict__", 8) == 0 && object_read_attributes(&object, &attributes) == CPEEK_OK &&
+	    attributes.dict) {
+		*ret = attributes.dict;
+		return CPEEK_OK;
+	}
+	if (object.type->flags & TYPE_TYPE_SUBCLASS) {
+		const struct type *self;
+		TRY(type_read(session->objects, address, &self));
+		enum cpeek_status status = find_in_mro(session->objects, self, name, length, ret);
+		if (!recoverable(status))
+			return status;
+	}
+	enum cpeek_status status = find_in_attributes(&object, name, length, ret);
+	if (!recoverable(status))
+		return status;
+	status = find_in_members(&object, name, length, ret);
+	if (!recoverable(status))
+		return status;
+	return find_in_mro(session->objects, object.type, name, length, ret);
+}
+
+static enum cpeek_status parse_attribute(struct parser *parser, target_addr *address)
+{
+	const char *name = ++parser->at;
+	const size_t length = name_length(name);
+
+	if (length == 0)
+		return usage(parser);
+	enum cpeek_status status = find_attribute(parser->session, *address, name, length, address);
+	if (status == CPEEK_NOT_FOUND)
+		return error_set(&parser->session->error, status, "%.*s has no attribute '%.*s' in memory",
+				 (int)(name - 1 - parser->text > 200 ? 200 : name - 1 - parser->text), parser->text,
+				 length > 200 ? 200 : (int)length, name);
+	parser->at += length;
+	return status;
+}
+
+/* A quoted key, with \\, \' and \" as escapes; UTF-8. */
+static enum cpeek_status parse_quoted(struct parser *parser, char *key, size_t *length)
+{
+	const char quote = *parser->at++;
+
+	*length = 0;
+	while (*parser->at && *parser->at != quote) {
+		if (*parser->at == '\\' && parser->at[1])
+			parser->at++;
+		if (*length == NAME_MAX_BYTES)
+			return usage(parser);
+		key[(*length)++] = *parser->at++;
+	}
+	if (*parser->at != quote)
+		return usage(parser);
+	parser->at++;
+	return CPEEK_OK;
+}
+
+struct key {
+	bool is_text;
+	char text[NAME_MAX_BYTES];
+	size_t length;
+	int64_t number;
+};
+
+static bool key_matches(struct objects *objects, const struct key *key, target_addr address)
+{
+	int64_t number;
+
+	if (key->is_text)
+		return str_equals(objects, address, key->text, key->length);
+	return int_read(objects, address, &number) == CPEEK_OK && number == key->number;
+}
+
+static enum cpeek_status find_item(struct cpeek_session *session, target_addr address, const struct key *key,
+				   target_addr *ret)
+{
+	struct object object;
+	struct items items;
+	struct item item;
+	enum cpeek_status status;
+
+	TRY(object_read(session->objects, address, &object));
+	TRY(items_start(&object, &items));
+	const bool mapping = object.type->flags & TYPE_DICT_SUBCLASS;
+	if (key->is_text && !mapping)
+		return CPEEK_NOT_FOUND;
+	int64_t index = key->number < 0 ? key->number + (int64_t)items.count : key->number;
+	while ((status = items_next(&items, &item)) == CPEEK_OK) {
+		if (mapping ? key_matches(session->objects, key, item.key) : index-- == 0) {
+			*ret = item.value;
+			return CPEEK_OK;
+		}
+	}
+	return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
+}
+
+static enum cpeek_status parse_item(struct parser *parser, target_addr *address)
+{
+	struct key key = {0};
+	const char *start = parser->at++;
+
+	parser->at += strspn(parser->at, " ");
+	if (*parser->at == '"' || *parser->at == '\'') {
+		key.is_text = true;
+		TRY(parse_quoted(parser, key.text, &key.length));
+	} else {
+		char *end;
+		key.number = strtoll(parser->at, &end, 0);
+		if (end == parser->at)
+			return usage(parser);
+		parser->at = end;
+	}
+	parser->at += strspn(parser->at, " ");
+	if (*parser->at != ']')
+		return usage(parser);
+	parser->at++;
+	enum cpeek_status status = find_item(parser->session, *address, &key, address);
+	if (status == CPEEK_NOT_FOUND)
+		return error_set(&parser->session->error, status, "%.*s has no item %.*s",
+				 (int)(start - parser->text > 200 ? 200 : start - parser->text), parser->text,
+				 (int)(parser->at - start > 200 ? 200 : parser->at - start), start);
+	return status;
+}
+
+static enum cpeek_status parse_path(struct parser *parser, target_addr *ret)
+{
+	target_addr address;
+
+	parser->at += strspn(parser->at, " ");
+	if (strncmp(parser->at, "0x", 2) == 0)
+		TRY(parse_address(parser, &address));
+	else if (*parser->at == '$')
+		TRY(parse_debugger(parser, &address));
+	else
+		TRY(parse_name(parser, &address));
+	while (*parser->at == '.' || *parser->at == '[')
+		TRY(*parser->at == '.' ? parse_attribute(parser, &address) : parse_item(parser, &address));
+	parser->at += strspn(parser->at, " ");
+	if (*parser->at)
+		return usage(parser);
+	*ret = address;
+	return CPEEK_OK;
+}
+
+enum cpeek_status expression_evaluate(struct cpeek_session *session, const char *text, target_addr *ret)
+{
+	struct parser parser = {session, text, text};
+
+	enum cpeek_status status = parse_path(&parser, ret);
+	if (status == CPEEK_FAULT)
+		return error_set(&session->error, status, "cannot follow \"%.200s\": 0x%llx is unreadable (%s)", text,
+				 (unsigned long long)session->target->fault_address,
+				 target_hole_text(session->target->fault_hole));
+	if (status == CPEEK_CORRUPT)
+		return error_set(&session->error, status, "cannot follow \"%.200s\": what lies there is no object", text);
+	return status;
+}

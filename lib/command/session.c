@@ -1,0 +1,179 @@
+/*
+ * Opens, selects, closes.
+ */
+#include "command/session.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool cancelled(void *arg)
+{
+	return session_cancelled(arg);
+}
+
+bool session_cancelled(struct cpeek_session *session)
+{
+	return session->host.cancelled && session->host.cancelled(session->host.arg) != 0;
+}
+
+static void forget_stack(struct cpeek_session *session)
+{
+	stack_deinit(&session->stack);
+	session->stack = (struct stack){0};
+	session->stack_read = false;
+	session->frame = 0;
+}
+
+void session_close(struct cpeek_session *session)
+{
+	forget_stack(session);
+	source_destroy(session->source);
+	objects_destroy(session->objects);
+	runtime_close(session->python);
+	target_destroy(session->target);
+	memory_free(session->sysroot);
+	session->source = NULL;
+	session->objects = NULL;
+	session->python = NULL;
+	session->target = NULL;
+	session->sysroot = NULL;
+	session->thread = SIZE_MAX;
+	session->unknown_thread = 0;
+}
+
+/* The thread that got the signal (the kernel puts it first), else the GIL's holder, else the main thread. */
+static size_t first_thread(const struct python *python)
+{
+	for (size_t i = 0; i < python->thread_count; i++)
+		if (python->threads[i].lwp == 0)
+			return i;
+	for (size_t i = 0; i < python->thread_count; i++)
+		if (python->threads[i].gil == THREAD_GIL_HOLDING)
+			return i;
+	return python->thread_count ? 0 : SIZE_MAX;
+}
+
+/* The last proof of a layout, which needs objects: True is an int of value 1 among the builtins. */
+static enum cpeek_status prove_objects(struct cpeek_session *session)
+{
+	const struct python *python = session->python;
+	target_addr true_object;
+	int64_t number = 0;
+
+	if (!python->interpreter_count)
+		return CPEEK_OK;
+	enum cpeek_status status =
+		dict_find(session->objects, python->interpreters[0].builtins, "True", 4, &true_object);
+	if (status == CPEEK_OK)
+		status = int_read(session->objects, true_object, &number);
+	if (status == CPEEK_NO_MEMORY)
+		return error_set(&session->error, status, "out of memory");
+	if (status != CPEEK_OK || number != 1)
+		return error_set(&session->error, CPEEK_UNSUPPORTED,
+				 "this is CPython %s (by %s), but the layout %s does not prove itself there: "
+				 "builtins.True is not 1; --python X.Y tries another",
+				 python->version, python->version_evidence, python->layout->name);
+	return CPEEK_OK;
+}
+
+static enum cpeek_status open_objects(struct cpeek_session *session, const struct cpeek_open_options *options)
+{
+	TRY(runtime_open(session->target, options->python, &session->python));
+	TRY(objects_create(session->python, &session->objects));
+	session->objects->cancelled = cancelled;
+	session->objects->cancelled_arg = session;
+	TRY(prove_objects(session));
+	session->source = source_create();
+	session->sysroot = options->sysroot ? memory_strdup(options->sysroot) : NULL;
+	if (!session->source || (options->sysroot && !session->sysroot))
+		return error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
+	session->thread = first_thread(session->python);
+	return CPEEK_OK;
+}
+
+enum cpeek_status session_open(struct cpeek_session *session, struct target *target,
+			       const struct cpeek_open_options *options)
+{
+	session->target = target;
+	enum cpeek_status status = open_objects(session, options);
+	if (status != CPEEK_OK)
+		session_close(session);
+	return status;
+}
+
+enum cpeek_status session_refresh(struct cpeek_session *session)
+{
+	struct objects *objects;
+	const uint64_t selected = session->thread != SIZE_MAX ? session->python->threads[session->thread].native_id : 0;
+
+	forget_stack(session);
+	TRY(target_refresh(session->target));
+	TRY(runtime_refresh(session->python));
+	TRY(objects_create(session->python, &objects)); /* types may have come and gone */
+	objects->cancelled = cancelled;
+	objects->cancelled_arg = session;
+	objects_destroy(session->objects);
+	session->objects = objects;
+	session->thread = first_thread(session->python);
+	if (selected)
+		(void)session_select_thread(session, selected); /* it may have ended; then the first one is selected */
+	return CPEEK_OK;
+}
+
+enum cpeek_status session_select_thread(struct cpeek_session *session, uint64_t native_id)
+{
+	const struct python *python = session->python;
+
+	for (size_t i = 0; i < python->thread_count; i++) {
+		if (python->threads[i].native_id != native_id)
+			continue;
+		if (session->thread != i)
+			forget_stack(session);
+		session->thread = i;
+		session->unknown_thread = 0;
+		return CPEEK_OK;
+	}
+	forget_stack(session);
+	session->thread = SIZE_MAX;
+	session->unknown_thread = native_id;
+	return error_set(&session->error, CPEEK_NOT_FOUND, "no Python thread runs on LWP %llu",
+			 (unsigned long long)native_id);
+}
+
+enum cpeek_status session_thread(struct cpeek_session *session, const struct python_thread **ret)
+{
+	if (session->thread == SIZE_MAX && session->unknown_thread)
+		return error_set(&session->error, CPEEK_NOT_FOUND,
+				 "no Python thread runs on LWP %llu: select another thread, or use bt --all",
+				 (unsigned long long)session->unknown_thread);
+	if (session->thread == SIZE_MAX)
+		return error_set(&session->error, CPEEK_NOT_FOUND, "the interpreter has no thread");
+	*ret = &session->python->threads[session->thread];
+	return CPEEK_OK;
+}
+
+enum cpeek_status session_stack(struct cpeek_session *session, const struct stack **ret)
+{
+	const struct python_thread *thread = NULL;
+
+	TRY(session_thread(session, &thread));
+	if (!session->stack_read) {
+		TRY(stack_read(session->objects, thread, &session->stack));
+		session->stack_read = true;
+		session->frame = 0;
+	}
+	*ret = &session->stack;
+	return CPEEK_OK;
+}
+
+enum cpeek_status session_frame(struct cpeek_session *session, const struct frame **ret)
+{
+	const struct stack *stack;
+
+	TRY(session_stack(session, &stack));
+	if (session->frame >= stack->count)
+		return error_set(&session->error, CPEEK_NOT_FOUND, "the selected thread runs no Python code");
+	*ret = &stack->frames[session->frame];
+	return CPEEK_OK;
+}

@@ -1,0 +1,68 @@
+/*
+ * The collector's lists. Knows PyGC_Head and gc_generation, and nothing of the objects behind them.
+ */
+#include "heap/heap.h"
+
+enum { GENERATIONS = 3 }; /* NUM_GENERATIONS, pycore_mem.h to 3.8, pycore_gc.h after */
+
+/* Low bits of _gc_next are flags in some versions and during a collection; none of them belongs to the address. */
+static const target_addr next_mask = ~(target_addr)3;
+
+/* Objects whose next does not point back are still walked: during a collection _gc_prev holds counts. A loop that
+ * misses its head is found by counting: no list is longer than memory has room for heads. */
+static enum cpeek_status walk_list(struct objects *objects, target_addr head, address_fn found, void *arg,
+				   uint64_t *budget, bool *ret_partial)
+{
+	const uint32_t head_size = objects->layout->structs[STRUCT_PyGC_Head];
+	uint64_t next;
+
+	if (field_read(objects, head, FIELD_PyGC_Head__gc_next, &next) != CPEEK_OK) {
+		*ret_partial = true;
+		return CPEEK_OK;
+	}
+	for (target_addr at = next & next_mask; at != head; at = next & next_mask) {
+		if (at == 0 || (*budget)-- == 0 || field_read(objects, at, FIELD_PyGC_Head__gc_next, &next) != CPEEK_OK) {
+			*ret_partial = true;
+			return CPEEK_OK;
+		}
+		TRY(found(arg, at + head_size));
+	}
+	return CPEEK_OK;
+}
+
+static uint64_t mapped_bytes(const struct target *target)
+{
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < target->mapping_count; i++)
+		if (target->mappings[i].writable)
+			bytes += target->mappings[i].end - target->mappings[i].start;
+	return bytes;
+}
+
+enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, bool *ret_partial)
+{
+	const struct python *python = objects->python;
+	const struct layout *layout = objects->layout;
+	const bool per_interpreter = layout_has(layout, FIELD_PyInterpreterState_gc_generations); /* 3.9+ */
+	const enum layout_field generations =
+		per_interpreter ? FIELD_PyInterpreterState_gc_generations : FIELD__PyRuntimeState_gc_generations;
+	const enum layout_field permanent = per_interpreter ? FIELD_PyInterpreterState_gc_permanent_generation
+							    : FIELD__PyRuntimeState_gc_permanent_generation;
+	uint64_t budget = mapped_bytes(objects->target) / 32;
+	if (budget == 0)
+		budget = UINT64_MAX; /* memory that a debugger lends has no list of mappings */
+
+	if (!layout_has(layout, generations))
+		return CPEEK_UNSUPPORTED;
+	const size_t owners = per_interpreter ? python->interpreter_count : 1;
+	for (size_t i = 0; i < owners; i++) {
+		target_addr owner = per_interpreter ? python->interpreters[i].address : python->runtime;
+		for (unsigned g = 0; g < GENERATIONS; g++)
+			TRY(walk_list(objects,
+				      owner + layout_offset(layout, generations) + g * layout->structs[STRUCT_gc_generation],
+				      found, arg, &budget, ret_partial));
+		if (layout_has(layout, permanent))
+			TRY(walk_list(objects, owner + layout_offset(layout, permanent), found, arg, &budget, ret_partial));
+	}
+	return CPEEK_OK;
+}

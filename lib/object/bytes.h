@@ -1,0 +1,13 @@
+/*
+ * What bytearray shares with bytes.
+ */
+#ifndef OBJECT_BYTES_H
+#define OBJECT_BYTES_H
+
+#include "object/decoder.h"
+
+/* The count bytes at address as a bytes literal, cut by the limit on text. Writes to value_buffer(): no part may wait
+ * that is not text. FAULT, CORRUPT; what is there by then stays. */
+enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count);
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * What it takes to know a Python type: one struct object_type a type, one type a file, one row in types.def.
+ * A decoder returns values and edges; it walks nothing, prints nothing and recurses nowhere: render.c owns order,
+ * depth, cycles and limits.
+ *
+ * To add a type: write object/NAME.c with `const struct object_type object_type_NAME`, add TYPE(NAME) to types.def
+ * and the fields that it needs to layout/fields.def, and an object to fixtures/programs/values.py.
+ * A type whose repr is object's default, and whose edges are plain fields, needs no file: a row of visits.def,
+ * VISITS(identifier, "tp_name", structure, FIELD_…, FIELD_…).
+ */
+#ifndef OBJECT_DECODER_H
+#define OBJECT_DECODER_H
+
+#include "object/object.h"
+#include "object/table.h"
+
+/* ---- Items: what a container holds, one after the other ---- */
+
+struct item {
+	target_addr key;   /* mappings; else 0 */
+	target_addr value; /* 0: a NULL in the target */
+};
+
+/* A position in a container. Plain data: copying it forks the iteration. */
+struct items {
+	const struct object_type *type; /* whose next this is */
+	struct objects *objects;
+	struct table table; /* the vector, or the table of entries */
+	struct table other; /* a second one: split values, … */
+	uint64_t index, end;
+	uint64_t state[4];
+	uint64_t count; /* how many items there are in all, as the container says */
+	const struct object_type *under; /* for a view: whose next it goes through */
+	uint8_t form;                    /* the decoder's own: how its table is read */
+	bool pairs;                      /* a key and its value are shown as "(key, value)", not "key: value" */
+};
+
+/* ---- Edges: what an object refers to ---- */
+
+enum edge_kind { EDGE_FIELD, EDGE_INDEX, EDGE_KEY, EDGE_VALUE, EDGE_ATTRIBUTE, EDGE_TYPE, EDGE_SLOT };
+
+struct edge {
+	target_addr target;
+	enum edge_kind kind;
+	const char *name; /* field or slot; NULL otherwise. Lives as long as struct objects */
+	uint64_t index;   /* EDGE_INDEX; for keys and values the entry's number */
+	bool traversed;   /* tp_traverse visits it: gc.get_referents() lists it */
+	bool owned;       /* the object holds a reference */
+};
+
+struct edges;
+/* Reports an edge; a target of 0 is dropped. */
+void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
+	       bool traversed);
+/* The object-holding field, traversed: nothing when this layout has none or it is NULL. */
+void edges_add_field(struct edges *edges, const struct object *object, enum layout_field field);
+/* The same for a field that is owned but that tp_traverse leaves out (str, code …). */
+void edges_add_hidden(struct edges *edges, const struct object *object, enum layout_field field);
+
+/* ---- Value: what repr() says, in parts ---- */
+
+struct value;
+/* Parts come out in the order of these calls. Text is UTF-8. */
+void value_text(struct value *value, const char *text);
+__attribute__((format(printf, 2, 3))) void value_format(struct value *value, const char *format, ...);
+void value_bytes(struct value *value, const char *text, size_t length);
+/* The repr of another object. A NULL shows as <NULL>. */
+void value_object(struct value *value, target_addr address);
+/* The items of this object (through its decoder's items and next), between open and close: "[", "]". empty is shown
+ * instead of both when there are none (NULL: open and close). A tuple of one gets its comma from trailing = true. */
+void value_items(struct value *value, const char *open, const char *close, bool trailing);
+/* What stands for this object when it is met again inside itself: "[...]". Call it first. */
+void value_guard(struct value *value, const char *text);
+/* A marker in place of something that cannot be had: <unreadable 0x7f…>, <corrupt …>; makes the answer partial. */
+void value_mark(struct value *value, enum cpeek_status status, target_addr address, const char *what);
+/* Something was cut by a limit: "… +4000 characters"; makes the answer truncated. */
+void value_cut(struct value *value, uint64_t count, const char *what);
+/* The limits in force. */
+const struct limits *value_limits(const struct value *value);
+/* The text being built, for a decoder that appends scalars to it directly; valid before the first part is added. */
+struct strbuf *value_buffer(struct value *value);
+
+/* ---- The decoder itself ---- */
+
+struct object_type {
+	const char *name;              /* tp_name: "list", "collections.OrderedDict" */
+	enum layout_struct structure;  /* tp_basicsize must cover it */
+	/* What repr() says. NULL: <module.T object at 0x…>. Errors are turned into a marker by the caller. */
+	enum cpeek_status (*decode)(const struct object *object, struct value *value);
+	/* For containers: start an iteration; go to the next item (END after the last). NULL: not a container. */
+	enum cpeek_status (*items)(const struct object *object, struct items *ret);
+	enum cpeek_status (*next)(struct items *items, struct item *ret);
+	/* What tp_traverse of exactly this type visits, in its order: fields that hold an object, then what edges
+	 * adds (also hidden edges). What subtype_traverse() adds for subclasses (slots, __dict__, type), a managed
+	 * __dict__, and the visit of their own type that C heap types make since 3.9, are edges.c's business. */
+	const enum layout_field *fields;
+	size_t field_count;
+	enum cpeek_status (*edges)(const struct object *object, struct edges *edges);
+	/* __sizeof__(), without the pre-header. NULL: basicsize + itemsize * |ob_size|. */
+	enum cpeek_status (*size)(const struct object *object, uint64_t *ret);
+};
+
+/* The decoder for a tp_name; NULL when there is none. */
+const struct object_type *object_type_find(const char *tp_name);
+
+/* ---- Walkers over one object ---- */
+
+typedef enum cpeek_status (*edge_fn)(void *arg, const struct edge *edge);
+/* Reports every edge of an object, subclass parts and type included, in the order in which gc.get_referents() lists
+ * the traversed ones. Stops with found's status if it is not OK. FAULT or CORRUPT when some could not be read: those
+ * before were reported. */
+enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, void *arg);
+
+/* Items of any object whose decoder has them; NOT_FOUND otherwise. */
+enum cpeek_status items_start(const struct object *object, struct items *ret);
+enum cpeek_status items_next(struct items *items, struct item *ret);
+/* Attributes of an instance by name, in insertion order: keys are str objects. NOT_FOUND when it has none. */
+enum cpeek_status attributes_start(const struct object *object, struct items *ret);
+
+/* ---- Scalars that other layers need ---- */
+
+/* A str object's text as UTF-8 (surrogates as 3 bytes, as surrogatepass does: sinks make them safe). At most limit
+ * characters (0: all); *ret_cut gets how many more there are, if it is not NULL. CORRUPT when it is no str. */
+enum cpeek_status str_read(struct objects *objects, target_addr address, uint64_t limit, struct strbuf *out,
+			   uint64_t *ret_cut);
+/* Whether the str object at address equals text (UTF-8). false when it cannot be read. */
+bool str_equals(struct objects *objects, target_addr address, const char *text, size_t length);
+/* A small int object as a number: LIMIT when it does not fit, CORRUPT when it is no int. */
+enum cpeek_status int_read(struct objects *objects, target_addr address, int64_t *ret);
+/* The value of a str key in a dict object: NOT_FOUND, FAULT, CORRUPT. */
+enum cpeek_status dict_find(struct objects *objects, target_addr dict, const char *key, size_t length,
+			    target_addr *ret);
+/* repr() of text: quotes and escapes as this layout's CPython chooses them. */
+void str_put_repr(struct strbuf *out, const struct layout *layout, const uint32_t *characters, size_t count);
+
+#endif

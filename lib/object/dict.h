@@ -1,0 +1,15 @@
+/*
+ * What other decoders share with dict: subclasses in C, views, OrderedDict.
+ */
+#ifndef OBJECT_DICT_H
+#define OBJECT_DICT_H
+
+#include "object/dictkeys.h"
+
+/* Those of object_type_dict. */
+enum cpeek_status dict_items(const struct object *object, struct items *ret);
+enum cpeek_status dict_next(struct items *items, struct item *ret);
+enum cpeek_status dict_edges(const struct object *object, struct edges *edges);
+enum cpeek_status dict_size(const struct object *object, uint64_t *ret);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * Every edge of one object: what its decoder tells, and what CPython adds for the instances of classes
+ * (subtype_traverse() in Objects/typeobject.c): slots, __dict__, the type.
+ */
+#include "object/decoder.h"
+
+struct edges {
+	edge_fn found;
+	void *arg;
+	bool gc;                  /* gc.get_referents() asks this object at all */
+	enum cpeek_status status; /* of found: not OK ends the walk */
+};
+
+void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
+	       bool traversed)
+{
+	struct edge edge = {target, kind, name, index, traversed && edges->gc, true};
+
+	if (target == 0 || edges->status != CPEEK_OK)
+		return;
+	edges->status = edges->found(edges->arg, &edge);
+}
+
+static void add_field(struct edges *edges, const struct object *object, enum layout_field field, bool traversed)
+{
+	if (layout_has(object->objects->layout, field))
+		edges_add(edges, EDGE_FIELD, object_get(object, field), layout_field_name(field), 0, traversed);
+}
+
+void edges_add_field(struct edges *edges, const struct object *object, enum layout_field field)
+{
+	add_field(edges, object, field, true);
+}
+
+void edges_add_hidden(struct edges *edges, const struct object *object, enum layout_field field)
+{
+	add_field(edges, object, field, false);
+}
+
+/* Keeps the first failure and goes on: one broken part must not hide the others. */
+static void note(enum cpeek_status *first, enum cpeek_status status)
+{
+	if (*first == CPEEK_OK && status != CPEEK_NOT_FOUND)
+		*first = status;
+}
+
+static enum cpeek_status add_members(const struct object *object, const struct type *type, struct edges *edges)
+{
+	enum cpeek_status status = CPEEK_OK;
+
+	for (size_t i = 0; i < type->member_count; i++) {
+		target_addr value;
+		enum cpeek_status read = target_read_pointer(object->objects->target,
+							     object->address + type->members[i].offset, &value);
+		note(&status, read);
+		if (read == CPEEK_OK)
+			edges_add(edges, EDGE_SLOT, value, type->members[i].name, i, true);
+	}
+	return status;
+}
+
+/* The values of attributes that no dict object holds, then the dict object, if there is one. */
+static enum cpeek_status add_attributes(const struct object *object, struct edges *edges)
+{
+	struct attributes attributes;
+	struct items items;
+	struct item item;
+
+	TRY(object_read_attributes(object, &attributes));
+	edges_add(edges, EDGE_FIELD, attributes.dict, "__dict__", 0, true);
+	if (!attributes.values)
+		return CPEEK_OK;
+	enum cpeek_status status = attributes_start(object, &items);
+	for (uint64_t i = 0; status == CPEEK_OK; i++) {
+		status = items_next(&items, &item);
+		if (status == CPEEK_OK) {
+			edges_add(edges, EDGE_KEY, item.key, NULL, i, false);
+			edges_add(edges, EDGE_ATTRIBUTE, item.value, NULL, i, true);
+		}
+	}
+	return status == CPEEK_END || status == CPEEK_NOT_FOUND ? CPEEK_OK : status;
+}
+
+/* What the tp_traverse of C code visits. A type without a decoder of its own gives what its tp_members tell. */
+static enum cpeek_status add_own(const struct object *object, const struct type *base, struct edges *edges)
+{
+	const struct object_type *decoder = base->decoder;
+	enum cpeek_status status = CPEEK_OK;
+
+	if (decoder) {
+		for (size_t i = 0; i < decoder->field_count; i++)
+			edges_add_field(edges, object, decoder->fields[i]);
+		if (decoder->edges)
+			note(&status, decoder->edges(object, edges));
+	}
+	for (const struct type *type = base; type && type != base->decoder_type; type = type->base_type)
+		if (type->tp_traverse != (base->decoder_type ? base->decoder_type->tp_traverse : 0))
+			note(&status, add_members(object, type, edges));
+	return status;
+}
+
+enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, void *arg)
+{
+	const struct layout *layout = object->objects->layout;
+	const struct type *type = object->type, *base = type;
+	enum cpeek_status status = CPEEK_OK;
+	struct edges edges = {
+		.found = found, .arg = arg, .gc = object_is_gc(object), .status = CPEEK_OK};
+
+	for (; base && base->python_class; base = base->base_type)
+		note(&status, add_members(object, base, &edges));
+
+	bool own_dict = type->flags & TYPE_MANAGED_DICT || type->dictoffset != (base ? base->dictoffset : 0);
+	bool unknown_dict = base == type && type->dictoffset && !type->decoder;
+	if (own_dict || unknown_dict)
+		note(&status, add_attributes(object, &edges));
+
+	/* A heap type of C code visits its type itself, since 3.9 (bpo-40217). */
+	bool base_visits = base && base->flags & TYPE_HEAPTYPE && base->flags & TYPE_HAVE_GC &&
+			   layout_trait(layout, TRAIT_SUBTYPE_TRAVERSE_VISITS_TYPE);
+	edges_add(&edges, EDGE_TYPE, type->address, NULL, 0, base != type || base_visits);
+
+	if (base)
+		note(&status, add_own(object, base, &edges));
+	return edges.status != CPEEK_OK ? edges.status : status;
+}

@@ -1,0 +1,46 @@
+/*
+ * list: a pointer to an array of pointers.
+ */
+#include "object/sequence.h"
+
+static enum cpeek_status list_items(const struct object *object, struct items *ret)
+{
+	int64_t allocated = object_get_signed(object, FIELD_PyListObject_allocated);
+
+	/* -1 while list.sort() has taken the items out. */
+	if (allocated >= 0 && object->ob_size > allocated)
+		return CPEEK_CORRUPT;
+	return sequence_items(object, object_get(object, FIELD_PyListObject_ob_item), object->ob_size, ret);
+}
+
+/* list_repr() of Objects/listobject.c */
+static enum cpeek_status list_decode(const struct object *object, struct value *value)
+{
+	(void)object;
+	value_guard(value, "[...]");
+	value_items(value, "[", "]", false);
+	return CPEEK_OK;
+}
+
+static enum cpeek_status list_edges(const struct object *object, struct edges *edges)
+{
+	return sequence_edges(object, object_get(object, FIELD_PyListObject_ob_item), object->ob_size, edges);
+}
+
+static enum cpeek_status list_size(const struct object *object, uint64_t *ret)
+{
+	/* Without a check, as in list___sizeof___impl(): -1 allocated items take a pointer away. */
+	*ret = (uint64_t)object->type->basicsize +
+	       object_get(object, FIELD_PyListObject_allocated) * object->objects->target->pointer_size;
+	return CPEEK_OK;
+}
+
+const struct object_type object_type_list = {
+	.name = "list",
+	.structure = STRUCT_PyListObject,
+	.decode = list_decode,
+	.items = list_items,
+	.next = sequence_next,
+	.edges = list_edges,
+	.size = list_size,
+};

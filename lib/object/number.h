@@ -1,0 +1,26 @@
+/*
+ * Numbers as repr() writes them: floats in the fewest digits that read back the same, integers of any size.
+ * Knows no object and no target.
+ */
+#ifndef OBJECT_NUMBER_H
+#define OBJECT_NUMBER_H
+
+#include "base/strbuf.h"
+
+enum {
+	NUMBER_DIGIT_BITS = 30,         /* of one digit that number_put_…() takes */
+	NUMBER_DECIMAL_DIGITS = 50000,  /* 450,000 decimal ones; more come out in hexadecimal, since time is quadratic */
+};
+
+/* repr() of a float: "1.0", "1e+16", "nan" (Objects/floatobject.c, float_repr(); Python/pystrtod.c). */
+void number_put_float(struct strbuf *out, double value);
+/* The same without ".0", as complex shows its parts; plus: "+" before what is not negative. */
+void number_put_complex_part(struct strbuf *out, double value, bool plus);
+
+/* An unsigned integer in decimal: count digits of NUMBER_DIGIT_BITS bits, the least significant first. false when
+ * memory is out. count <= NUMBER_DECIMAL_DIGITS. */
+bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count);
+/* Its highest hexadecimal digits, at most limit (0: all) of them, behind "0x"; returns how many more there are. */
+uint64_t number_put_hex(struct strbuf *out, const uint32_t *digits, size_t count, uint64_t limit);
+
+#endif

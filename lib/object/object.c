@@ -1,0 +1,149 @@
+/*
+ * One object: its bytes, its fields, its size. Knows the object header, and no type in particular.
+ */
+#include "base/memory.h"
+#include "object/decoder.h"
+
+#include <string.h>
+
+enum cpeek_status objects_create(struct python *python, struct objects **ret)
+{
+	struct objects *objects = memory_calloc(1, sizeof(*objects));
+	if (!objects)
+		return error_set(python->error, CPEEK_NO_MEMORY, "out of memory");
+	objects->python = python;
+	objects->target = python->target;
+	objects->layout = python->layout;
+	objects->error = python->error;
+	*ret = objects;
+	return CPEEK_OK;
+}
+
+void objects_destroy(struct objects *objects)
+{
+	if (!objects)
+		return;
+	map_deinit(&objects->types);
+	strbuf_deinit(&objects->scratch);
+	arena_deinit(&objects->arena);
+	memory_free(objects);
+}
+
+static uint64_t place_get(const struct target *target, struct layout_place place, const uint8_t *bytes)
+{
+	uint64_t value = target_get(target, bytes, place.size);
+	if (place.width)
+		value = value >> place.bit & (((uint64_t)1 << place.width) - 1);
+	return value;
+}
+
+uint64_t object_get(const struct object *object, enum layout_field field)
+{
+	struct layout_place place = object->objects->layout->fields[field];
+	uint32_t offset = place.offset_plus_1 - 1;
+
+	/* A field past the type's own size is none of the object's: the decoder's structure does not cover it. */
+	if (!place.offset_plus_1 || (size_t)offset + place.size > object->length)
+		return 0;
+	return place_get(object->objects->target, place, object->bytes + offset);
+}
+
+int64_t object_get_signed(const struct object *object, enum layout_field field)
+{
+	unsigned unused = 64 - 8u * object->objects->layout->fields[field].size;
+	return (int64_t)(object_get(object, field) << unused) >> unused;
+}
+
+target_addr object_field_address(const struct object *object, enum layout_field field)
+{
+	return object->address + layout_offset(object->objects->layout, field);
+}
+
+enum cpeek_status field_read(const struct objects *objects, target_addr addr, enum layout_field field, uint64_t *ret)
+{
+	return runtime_read(objects->python, addr, field, ret);
+}
+
+/* length bytes at addr, as a view where the target allows one, else copied to buffer. */
+static enum cpeek_status bytes_read(struct target *target, target_addr addr, size_t length, uint8_t *buffer,
+				    const uint8_t **ret)
+{
+	const uint8_t *view = target_view(target, addr, length);
+	if (!view) {
+		TRY(target_read(target, addr, buffer, length));
+		view = buffer;
+	}
+	*ret = view;
+	return CPEEK_OK;
+}
+
+enum cpeek_status object_read(struct objects *objects, target_addr address, struct object *ret)
+{
+	const struct layout *layout = objects->layout;
+	const size_t head = layout->structs[STRUCT_PyObject];
+
+	if (address == 0 || address % layout->pointer_size)
+		return CPEEK_CORRUPT;
+	ret->objects = objects;
+	ret->address = address;
+	TRY(bytes_read(objects->target, address, head, ret->buffer, &ret->bytes));
+	ret->length = head;
+	ret->refcount = object_get(ret, FIELD_PyObject_ob_refcnt);
+	TRY(type_read(objects, object_get(ret, FIELD_PyObject_ob_type), &ret->type));
+
+	size_t length = (size_t)ret->type->basicsize;
+	if (length > OBJECT_BYTES)
+		length = OBJECT_BYTES;
+	if (length > head) {
+		TRY(bytes_read(objects->target, address, length, ret->buffer, &ret->bytes));
+		ret->length = length;
+	}
+	ret->ob_size = object_get_signed(ret, FIELD_PyVarObject_ob_size);
+	return CPEEK_OK;
+}
+
+/* Static types are objects of a GC type that are none themselves: type_is_gc() in Objects/typeobject.c. */
+static bool is_static_type(const struct object *object)
+{
+	return object->type->flags & TYPE_TYPE_SUBCLASS &&
+	       !(object_get(object, FIELD_PyTypeObject_tp_flags) & TYPE_HEAPTYPE);
+}
+
+bool object_is_gc(const struct object *object)
+{
+	return object->type->flags & TYPE_HAVE_GC && !is_static_type(object);
+}
+
+enum cpeek_status object_read_tracked(const struct object *object, bool *ret)
+{
+	const struct objects *objects = object->objects;
+	uint64_t next = 0;
+
+	if (object_is_gc(object))
+		TRY(field_read(objects, object->address - objects->layout->structs[STRUCT_PyGC_Head],
+			       FIELD_PyGC_Head__gc_next, &next));
+	*ret = next != 0;
+	return CPEEK_OK;
+}
+
+enum cpeek_status object_read_size(const struct object *object, uint64_t *ret)
+{
+	const struct layout *layout = object->objects->layout;
+	const struct type *type = object->type;
+	uint64_t size;
+
+	if (type->decoder && type->decoder->size) {
+		TRY(type->decoder->size(object, &size));
+	} else {
+		/* object___sizeof___impl() in Objects/typeobject.c */
+		uint64_t items = object->ob_size < 0 ? -(uint64_t)object->ob_size : (uint64_t)object->ob_size;
+		size = (uint64_t)type->basicsize + (uint64_t)type->itemsize * items;
+	}
+	/* _PySys_GetSizeOf() in Python/sysmodule.c */
+	if (object_is_gc(object))
+		size += layout->structs[STRUCT_PyGC_Head];
+	if (type->flags & (TYPE_MANAGED_DICT | TYPE_MANAGED_WEAKREF))
+		size += 2u * layout->pointer_size;
+	*ret = size;
+	return CPEEK_OK;
+}

@@ -1,0 +1,500 @@
+/*
+ * Walks a value to its text: an explicit stack of tasks, so that no nesting of the target's nests our calls.
+ * A decoder hands over its parts through value_…(); they wait in `pending` and go onto the stack in reverse, so that
+ * they come off in order.
+ */
+#include "base/vector.h"
+#include "object/render.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CANCEL_INTERVAL = 1024 /* tasks between two polls */ };
+
+enum task_kind {
+	TASK_TEXT,       /* write text */
+	TASK_OBJECT,     /* decode and write an object */
+	TASK_EXACT,      /* the same, by its decoder even if a class overrides its repr */
+	TASK_SUFFIX,     /* " {value, name=value}" behind an object, if there is any */
+	TASK_ITEMS,      /* go on with a container */
+	TASK_ATTRIBUTES, /* go on with " {name=value, …}" */
+	TASK_LEAVE,      /* an object is done: it may come again */
+};
+
+struct task {
+	enum task_kind kind;
+	uint32_t depth;
+	union {
+		struct {
+			const char *text;
+			size_t length;
+		};
+		target_addr object;
+		struct {
+			struct items items;
+			target_addr owner; /* TASK_ATTRIBUTES: whose */
+			uint64_t slot;     /* how many __slots__ were looked at */
+			uint64_t shown;
+			const char *close;
+			bool trailing;
+			bool started; /* items is set */
+		};
+	};
+};
+
+struct value {
+	struct objects *objects;
+	const struct limits *limits;
+	struct strbuf *out;
+	struct rendering *result;
+	struct arena arena; /* of texts of pending parts */
+	VECTOR(struct task) stack;
+	VECTOR(struct task) pending;
+	struct map active; /* objects being written: met again inside themselves, they are cycles */
+	const struct object *object;
+	uint32_t depth;
+	bool attributes;
+	bool exact;     /* the object at hand is shown by TASK_EXACT: it is active, and no cycle */
+	bool recursive; /* value_guard() found a cycle: the parts that follow are dropped */
+	bool no_memory;
+};
+
+static struct task *push(struct value *value, enum task_kind kind, uint32_t depth)
+{
+	struct task *task = VECTOR_PUSH(&value->stack);
+	if (!task) {
+		value->no_memory = true;
+		return NULL;
+	}
+	task->kind = kind;
+	task->depth = depth;
+	return task;
+}
+
+static struct task *add_part(struct value *value, enum task_kind kind)
+{
+	if (value->recursive)
+		return NULL;
+	struct task *task = VECTOR_PUSH(&value->pending);
+	if (!task) {
+		value->no_memory = true;
+		return NULL;
+	}
+	task->kind = kind;
+	task->depth = value->depth + 1;
+	return task;
+}
+
+static void note_partial(struct value *value, enum cpeek_status status, target_addr address, const char *field)
+{
+	if (value->result->partial)
+		return;
+	value->result->partial = true;
+	value->result->status = status;
+	value->result->address = address;
+	value->result->field = field;
+}
+
+/* ---- What decoders call ---- */
+
+const struct limits *value_limits(const struct value *value)
+{
+	return value->limits;
+}
+
+struct strbuf *value_buffer(struct value *value)
+{
+	return value->out;
+}
+
+void value_bytes(struct value *value, const char *text, size_t length)
+{
+	if (value->recursive)
+		return;
+	if (!value->pending.count) { /* nothing waits before it: it can be written at once */
+		strbuf_append(value->out, text, length);
+		return;
+	}
+	const char *copy = arena_copy(&value->arena, text, length);
+	struct task *task = copy ? add_part(value, TASK_TEXT) : NULL;
+	if (!copy)
+		value->no_memory = true;
+	if (task) {
+		task->text = copy;
+		task->length = length;
+	}
+}
+
+void value_text(struct value *value, const char *text)
+{
+	value_bytes(value, text, strlen(text));
+}
+
+void value_format(struct value *value, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	int length = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (length > 0)
+		value_bytes(value, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1);
+}
+
+void value_object(struct value *value, target_addr address)
+{
+	struct task *task = add_part(value, TASK_OBJECT);
+	if (task)
+		task->object = address;
+}
+
+void value_guard(struct value *value, const char *text)
+{
+	if (!value->exact && map_find(&value->active, value->object->address)) {
+		value_text(value, text);
+		value->recursive = true;
+	}
+}
+
+void value_cut(struct value *value, uint64_t count, const char *what)
+{
+	value_format(value, "… +%" PRIu64 " %s", count, what);
+	value->result->truncated = true;
+}
+
+void value_mark(struct value *value, enum cpeek_status status, target_addr address, const char *what)
+{
+	if (value->recursive)
+		return;
+	if (status == CPEEK_FAULT)
+		value_format(value, "<unreadable 0x%" PRIx64 ">", address);
+	else
+		value_format(value, "<corrupt 0x%" PRIx64 ": %s>", address, what);
+	note_partial(value, status, address, what);
+}
+
+void value_items(struct value *value, const char *open, const char *close, bool trailing)
+{
+	struct items items;
+
+	enum cpeek_status status = items_start(value->object, &items);
+	if (status != CPEEK_OK) {
+		value_text(value, open);
+		value_mark(value, status, status == CPEEK_FAULT ? value->objects->target->fault_address
+								: value->object->address, "items");
+		value_text(value, close);
+		return;
+	}
+	value_text(value, open);
+	if (value->limits->depth && value->depth >= value->limits->depth && items.count) {
+		value_cut(value, items.count, "items");
+		value_text(value, close);
+		return;
+	}
+	struct task *task = add_part(value, TASK_ITEMS);
+	if (!task)
+		return;
+	task->items = items;
+	task->close = close;
+	task->shown = 0;
+	task->trailing = trailing;
+}
+
+/* ---- The walk ---- */
+
+/* " object at 0x…>" of object_repr() in Objects/typeobject.c; a builtin type's own name stands bare there. */
+static void put_default(struct value *value, const struct object *object)
+{
+	value_format(value, "<%s object at 0x%" PRIx64 ">", object->type->name, object->address);
+}
+
+/* Whether repr() of this object is its decoder's: no class of its own overrides it. */
+static bool decoder_applies(const struct type *type)
+{
+	return type->decoder && type->decoder->decode && type->tp_repr == type->decoder_type->tp_repr;
+}
+
+static void mark_unreadable(struct value *value, enum cpeek_status status, target_addr address)
+{
+	if (status == CPEEK_NO_MEMORY)
+		value->no_memory = true;
+	else if (address == 0)
+		value_mark(value, CPEEK_CORRUPT, address, "NULL");
+	else if (status == CPEEK_FAULT)
+		value_mark(value, status, address, "object");
+	else
+		value_mark(value, CPEEK_CORRUPT, address, "no object is here");
+}
+
+static bool has_attributes(const struct object *object)
+{
+	struct items items;
+	struct item item;
+
+	/* Of functions, modules and types the repr is enough. */
+	if (!object->type->python_class || object->type->flags & TYPE_TYPE_SUBCLASS)
+		return false;
+	if (attributes_start(object, &items) == CPEEK_OK && items_next(&items, &item) == CPEEK_OK)
+		return true;
+	for (const struct type *type = object->type; type && type->python_class; type = type->base_type)
+		if (type->member_count)
+			return true;
+	return false;
+}
+
+/* The slots of an object's classes, one after the other. */
+static const struct type_member *slot_at(const struct type *type, uint64_t index)
+{
+	for (; type && type->python_class; type = type->base_type) {
+		if (index < type->member_count)
+			return &type->members[index];
+		index -= type->member_count;
+	}
+	return NULL;
+}
+
+/* The next attribute in *ret_name (a slot) or ret->key: slots first, then __dict__ in its order. END after the last. */
+static enum cpeek_status next_attribute(struct value *value, struct task *task, const char **ret_name, struct item *ret)
+{
+	struct object object;
+	const struct type_member *member;
+
+	if (!task->started) {
+		TRY(object_read(value->objects, task->owner, &object));
+		while ((member = slot_at(object.type, task->slot)) != NULL) {
+			target_addr slot;
+			task->slot++;
+			TRY(target_read_pointer(value->objects->target, task->owner + member->offset, &slot));
+			if (slot) {
+				*ret_name = member->name;
+				ret->value = slot;
+				return CPEEK_OK;
+			}
+		}
+		enum cpeek_status status = attributes_start(&object, &task->items);
+		if (status != CPEEK_OK)
+			return status == CPEEK_NOT_FOUND ? CPEEK_END : status;
+		task->started = true;
+	}
+	*ret_name = NULL;
+	return items_next(&task->items, ret);
+}
+
+static void step_attributes(struct value *value, struct task task)
+{
+	const char *name;
+	struct item item = {0};
+
+	enum cpeek_status status = next_attribute(value, &task, &name, &item);
+	if (status == CPEEK_OK && value->limits->elements && task.shown >= value->limits->elements) {
+		strbuf_puts(value->out, ", …");
+		value->result->truncated = true;
+		status = CPEEK_END;
+	}
+	if (status != CPEEK_OK) {
+		if (status != CPEEK_END)
+			mark_unreadable(value, status, task.owner);
+		strbuf_putc(value->out, '}');
+		return;
+	}
+	if (task.shown++)
+		strbuf_puts(value->out, ", ");
+	if (name)
+		strbuf_puts(value->out, name);
+	else if (str_read(value->objects, item.key, value->limits->string, value->out, NULL) != CPEEK_OK)
+		mark_unreadable(value, CPEEK_CORRUPT, item.key);
+	strbuf_putc(value->out, '=');
+	struct task *next = push(value, TASK_ATTRIBUTES, task.depth);
+	if (next)
+		*next = task;
+	next = push(value, TASK_OBJECT, task.depth + 1);
+	if (next)
+		next->object = item.value;
+}
+
+/* What the repr of an object does not show: the value of a builtin whose repr a class overrides, and attributes. */
+static void step_suffix(struct value *value, target_addr address, uint32_t depth)
+{
+	struct object object;
+
+	if (object_read(value->objects, address, &object) != CPEEK_OK)
+		return; /* was marked when it was met first */
+	const struct type *type = object.type;
+	bool hidden_value = type->decoder && type->decoder->decode && !decoder_applies(type);
+	if (!hidden_value && !has_attributes(&object))
+		return;
+	if (value->limits->depth && depth >= value->limits->depth) {
+		strbuf_puts(value->out, " {…}");
+		value->result->truncated = true;
+		return;
+	}
+	strbuf_puts(value->out, " {");
+	struct task *task = push(value, TASK_ATTRIBUTES, depth);
+	if (!task)
+		return;
+	*task = (struct task){.kind = TASK_ATTRIBUTES, .depth = depth, .owner = address, .shown = hidden_value};
+	if (hidden_value && (task = push(value, TASK_EXACT, depth + 1)) != NULL)
+		task->object = address;
+}
+
+static void decode_object(struct value *value, const struct object *object, uint32_t depth, bool exact)
+{
+	bool active = map_find(&value->active, object->address) != NULL;
+
+	if (!exact && !decoder_applies(object->type)) {
+		put_default(value, object);
+		return;
+	}
+	if (value->limits->depth && depth > value->limits->depth + 1) {
+		strbuf_puts(value->out, "…");
+		value->result->truncated = true;
+		return;
+	}
+	enum cpeek_status status = object->type->decoder->decode(object, value);
+	if (active && !exact && !value->recursive && value->pending.count) {
+		/* A cycle through a type that CPython does not guard (it would overflow its stack there). */
+		value->pending.count = 0;
+		put_default(value, object);
+	} else if (status == CPEEK_NO_MEMORY) {
+		value->no_memory = true;
+	} else if (status != CPEEK_OK) {
+		value_mark(value, status,
+			   status == CPEEK_FAULT ? value->objects->target->fault_address : object->address, "value");
+	}
+}
+
+static void step_object(struct value *value, target_addr address, uint32_t depth, bool exact)
+{
+	struct object object;
+
+	value->depth = depth;
+	value->recursive = false;
+	value->exact = exact;
+	enum cpeek_status status = object_read(value->objects, address, &object);
+	if (status != CPEEK_OK) {
+		mark_unreadable(value, status, address);
+		return;
+	}
+	value->object = &object;
+	bool active = map_find(&value->active, address) != NULL;
+	decode_object(value, &object, depth, exact);
+	bool suffix = value->attributes && !active && object.type->python_class;
+	if (!exact && !active && (suffix || value->pending.count)) {
+		struct task *task = push(value, TASK_LEAVE, depth);
+		if (task)
+			task->object = address;
+		if (suffix && (task = push(value, TASK_SUFFIX, depth)) != NULL)
+			task->object = address;
+		if (!map_put(&value->active, address))
+			value->no_memory = true;
+	}
+	while (value->pending.count) {
+		struct task *task = push(value, TASK_TEXT, depth);
+		if (!task)
+			break;
+		*task = value->pending.items[--value->pending.count];
+	}
+	value->object = NULL;
+}
+
+static void step_items(struct value *value, struct task task)
+{
+	struct item item;
+
+	enum cpeek_status status = items_next(&task.items, &item);
+	if (status == CPEEK_OK && value->limits->elements && task.shown >= value->limits->elements) {
+		strbuf_puts(value->out, ", ");
+		value_cut(value, task.items.count > task.shown ? task.items.count - task.shown : 1, "items");
+		status = CPEEK_END;
+	}
+	if (status != CPEEK_OK) {
+		if (status != CPEEK_END) {
+			if (task.shown)
+				strbuf_puts(value->out, ", ");
+			mark_unreadable(value, status, value->objects->target->fault_address);
+		}
+		if (task.trailing && task.shown == 1)
+			strbuf_putc(value->out, ',');
+		strbuf_puts(value->out, task.close);
+		return;
+	}
+	if (task.shown++)
+		strbuf_puts(value->out, ", ");
+	struct task *next = push(value, TASK_ITEMS, task.depth);
+	if (next)
+		*next = task;
+	next = push(value, TASK_OBJECT, task.depth);
+	if (next)
+		next->object = item.value;
+	if (!item.key)
+		return;
+	if ((next = push(value, TASK_TEXT, task.depth)) != NULL) {
+		next->text = ": ";
+		next->length = 2;
+	}
+	if ((next = push(value, TASK_OBJECT, task.depth)) != NULL)
+		next->object = item.key;
+}
+
+static void step(struct value *value)
+{
+	struct task task = value->stack.items[--value->stack.count];
+
+	switch (task.kind) {
+	case TASK_TEXT:
+		strbuf_append(value->out, task.text, task.length);
+		break;
+	case TASK_OBJECT:
+	case TASK_EXACT:
+		step_object(value, task.object, task.depth, task.kind == TASK_EXACT);
+		break;
+	case TASK_SUFFIX:
+		step_suffix(value, task.object, task.depth);
+		break;
+	case TASK_ITEMS:
+		step_items(value, task);
+		break;
+	case TASK_ATTRIBUTES:
+		step_attributes(value, task);
+		break;
+	case TASK_LEAVE:
+		map_remove(&value->active, task.object);
+		break;
+	}
+}
+
+enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits, bool attributes,
+			      struct strbuf *out, struct rendering *ret)
+{
+	struct value value = {
+		.objects = objects, .limits = limits, .out = out, .result = ret, .attributes = attributes};
+	const size_t before = out->length;
+	enum cpeek_status status = CPEEK_OK;
+
+	*ret = (struct rendering){.status = CPEEK_OK};
+	struct task *first = push(&value, TASK_OBJECT, 0);
+	if (first)
+		first->object = address;
+	for (uint64_t steps = 1; value.stack.count && !value.no_memory && !strbuf_failed(out); steps++) {
+		step(&value);
+		if (limits->total && out->length - before > limits->total && value.stack.count) {
+			strbuf_puts(out, "…");
+			ret->truncated = true;
+			break;
+		}
+		if (steps % CANCEL_INTERVAL == 0 && objects->cancelled && objects->cancelled(objects->cancelled_arg)) {
+			status = CPEEK_CANCELLED;
+			break;
+		}
+	}
+	if (value.no_memory || strbuf_failed(out))
+		status = CPEEK_NO_MEMORY;
+	VECTOR_DEINIT(&value.stack);
+	VECTOR_DEINIT(&value.pending);
+	map_deinit(&value.active);
+	arena_deinit(&value.arena);
+	return status;
+}

@@ -1,0 +1,111 @@
+/*
+ * A layout is used only after it was proved on the target: pointers that must lead back to where they came from,
+ * a type that is its own type. From 3.13 on, _Py_DebugOffsets has the last word on the fields that it names.
+ */
+#include "base/memory.h"
+#include "runtime/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DICT_SUBCLASS_BIT = 29, TYPE_SUBCLASS_BIT = 31 }; /* Py_TPFLAGS_…_SUBCLASS, Include/object.h */
+
+/* Members of _Py_DebugOffsets (Include/internal/pycore_runtime.h 3.13, pycore_debug_offsets.h 3.14) and the fields of
+ * ours that they give the offset of. */
+static const struct {
+	enum layout_field told, field;
+} overlay[] = {
+#define OVERLAY(member, field) {FIELD__Py_DebugOffsets_##member, FIELD_##field},
+#include "runtime/overlay.def"
+#undef OVERLAY
+};
+
+/* Lays _Py_DebugOffsets over the table; writes the names of fields that differ to differences. */
+static enum cpeek_status overlay_debug_offsets(struct python *python, char *differences, size_t size)
+{
+	const struct layout *table = python->layout;
+	struct layout *copy = NULL;
+	uint64_t told;
+
+	differences[0] = '\0';
+	memory_free(python->overlay);
+	python->overlay = NULL;
+	if (!layout_has(table, FIELD__Py_DebugOffsets_cookie))
+		return CPEEK_OK;
+	for (size_t i = 0; i < sizeof(overlay) / sizeof(*overlay); i++) {
+		enum layout_field field = overlay[i].field;
+		if (!layout_has(table, overlay[i].told) || !layout_has(table, field) ||
+		    runtime_read(python, python->runtime, overlay[i].told, &told) != CPEEK_OK ||
+		    told == layout_offset(table, field))
+			continue;
+		if (told > UINT32_MAX - 1)
+			return CPEEK_CORRUPT;
+		if (!copy) {
+			copy = memory_alloc(sizeof(*copy));
+			if (!copy)
+				return CPEEK_NO_MEMORY;
+			*copy = *table;
+			python->overlay = copy;
+		}
+		copy->fields[field].offset_plus_1 = (uint32_t)told + 1;
+		size_t used = strlen(differences);
+		(void)snprintf(differences + used, size - used, "%s%s", used ? ", " : "", layout_field_name(field));
+	}
+	if (copy)
+		python->layout = copy;
+	return CPEEK_OK;
+}
+
+static bool reads_pointer(const struct python *python, target_addr addr, enum layout_field field, target_addr *ret)
+{
+	return runtime_read(python, addr, field, ret) == CPEEK_OK && *ret != 0 &&
+	       *ret % python->layout->pointer_size == 0;
+}
+
+/* NULL, or the check that failed. */
+static const char *failed(const struct python *python)
+{
+	target_addr interpreter, tstate, back, modules, dict_type, type_type;
+	uint64_t flags;
+
+	if (!reads_pointer(python, python->runtime, FIELD__PyRuntimeState_interpreters_head, &interpreter))
+		return "_PyRuntime.interpreters.head points nowhere (it may not be initialised)";
+	if (!reads_pointer(python, interpreter, FIELD_PyInterpreterState_tstate_head, &tstate))
+		return "the interpreter has no thread state";
+	if (!reads_pointer(python, tstate, FIELD_PyThreadState_interp, &back) || back != interpreter)
+		return "the thread state does not point back to its interpreter";
+	if (!reads_pointer(python, interpreter, FIELD_PyInterpreterState_modules, &modules))
+		return "the interpreter has no sys.modules";
+	if (!reads_pointer(python, modules, FIELD_PyObject_ob_type, &dict_type) ||
+	    runtime_read(python, dict_type, FIELD_PyTypeObject_tp_flags, &flags) != CPEEK_OK ||
+	    !(flags >> DICT_SUBCLASS_BIT & 1))
+		return "sys.modules is not a dict";
+	if (!reads_pointer(python, dict_type, FIELD_PyObject_ob_type, &type_type) ||
+	    !reads_pointer(python, type_type, FIELD_PyObject_ob_type, &back) || back != type_type ||
+	    runtime_read(python, type_type, FIELD_PyTypeObject_tp_flags, &flags) != CPEEK_OK ||
+	    !(flags >> TYPE_SUBCLASS_BIT & 1))
+		return "type(type) is not type";
+	return NULL;
+}
+
+enum cpeek_status prove_layout(struct python *python, char *failed_check, size_t size)
+{
+	char differences[RUNTIME_TEXT / 2];
+	const struct layout *table = python->layout;
+
+	enum cpeek_status status = overlay_debug_offsets(python, differences, sizeof(differences));
+	if (status == CPEEK_NO_MEMORY)
+		return status;
+	const char *check = status == CPEEK_OK ? failed(python) : "_Py_DebugOffsets is out of range";
+	if (check) {
+		(void)snprintf(failed_check, size, "%s", check);
+		return CPEEK_CORRUPT;
+	}
+	(void)snprintf(python->layout_evidence, sizeof(python->layout_evidence), "table %s, made from %s, proved here%s%s",
+		       table->name, table->source,
+		       layout_has(table, FIELD__Py_DebugOffsets_cookie)
+			       ? differences[0] ? "; _Py_DebugOffsets differs in " : "; _Py_DebugOffsets agrees"
+			       : "",
+		       differences);
+	return CPEEK_OK;
+}

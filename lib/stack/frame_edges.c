@@ -1,0 +1,153 @@
+/*
+ * What frames and generators refer to, in the order in which their tp_traverse visits it: frame_traverse() in
+ * Objects/frameobject.c, gen_traverse() in Objects/genobject.c, _PyFrame_Traverse() in Python/frame.c.
+ */
+#include "stack/frame.h"
+
+enum { STATE_CLEARED = 4 }; /* gi_frame_state of 3.11 to 3.13: the frame inside is dead */
+
+/* Slots and stack from index on, below end. */
+static enum cpeek_status add_words(struct edges *edges, struct objects *objects, target_addr address, uint64_t first,
+				   uint64_t count, bool traversed)
+{
+	enum cpeek_status damage = CPEEK_OK;
+	struct words words;
+
+	words_init(&words, objects->target, address);
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t value;
+		enum cpeek_status status = words_read(&words, i, count, &value);
+		if (status == CPEEK_OK)
+			edges_add(edges, EDGE_INDEX, value, NULL, first + i, traversed);
+		else
+			damage = status;
+	}
+	return damage;
+}
+
+/* A code object bounds how much a frame can hold. */
+static enum cpeek_status read_code(struct objects *objects, const struct frame_memory *memory, struct code *ret)
+{
+	TRY(code_read(objects, memory->code, ret));
+	if (ret->slots > FRAME_SLOTS_MAX || ret->stack_size > FRAME_SLOTS_MAX)
+		return CPEEK_CORRUPT;
+	return CPEEK_OK;
+}
+
+/* To 3.10. The stack of a frame that runs has no known depth, and is not visited. */
+static enum cpeek_status walk_frame_object(const struct object *object, struct edges *edges)
+{
+	struct objects *objects = object->objects;
+	struct frame_memory memory;
+	struct code code;
+
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_back);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_code);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_builtins);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_globals);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_locals);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_trace);
+	TRY(frame_object_read(objects, object->address, &memory));
+	TRY(read_code(objects, &memory, &code));
+	TRY(add_words(edges, objects, memory.slots, 0, code.slots, true));
+	if (memory.depth > code.stack_size)
+		return CPEEK_CORRUPT;
+	return add_words(edges, objects, memory.stack, code.slots, memory.depth, true);
+}
+
+/* From 3.11: what lies inside a generator or a finished frame object. While it runs its depth is not known and nothing
+ * of it is visited: its slots are references all the same. */
+static enum cpeek_status walk_interpreter_frame(const struct object *object, target_addr address, struct edges *edges)
+{
+	struct objects *objects = object->objects;
+	struct frame_memory memory;
+	struct code code;
+
+	TRY(frame_interpreter_read(objects, address, &memory));
+	edges_add(edges, EDGE_FIELD, memory.frame_object,
+		  layout_field_name(FIELD__PyInterpreterFrame_frame_obj), 0, true);
+	edges_add(edges, EDGE_FIELD, memory.locals, layout_field_name(FIELD__PyInterpreterFrame_f_locals), 0, true);
+	edges_add(edges, EDGE_FIELD, memory.function, layout_field_name(FIELD__PyInterpreterFrame_f_func), 0, true);
+	edges_add(edges, EDGE_FIELD, memory.code, layout_field_name(FIELD__PyInterpreterFrame_f_code), 0, true);
+	TRY(read_code(objects, &memory, &code));
+	if (!memory.has_stack)
+		return add_words(edges, objects, memory.slots, 0, code.slots, false);
+	if (memory.depth > code.slots + code.stack_size)
+		return CPEEK_CORRUPT;
+	return add_words(edges, objects, memory.slots, 0, memory.depth, true);
+}
+
+static enum cpeek_status walk_frame(const struct object *object, struct edges *edges)
+{
+	struct objects *objects = object->objects;
+	struct frame_memory memory;
+	target_addr inner;
+
+	if (!frame_is_interpreter(objects->layout))
+		return walk_frame_object(object, edges);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_back);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_trace);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_extra_locals);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_locals_cache);
+	inner = object_get(object, FIELD_PyFrameObject_f_frame);
+	if (inner == 0)
+		return CPEEK_OK;
+	TRY(frame_interpreter_read(objects, inner, &memory));
+	return memory.owner == OWNER_FRAME_OBJECT ? walk_interpreter_frame(object, inner, edges) : CPEEK_OK;
+}
+
+/* gi_exc_state: three references to 3.10, one from 3.11. */
+static enum cpeek_status add_exception_state(const struct object *object, struct edges *edges)
+{
+	static const enum layout_field fields[] = {
+		FIELD__PyErr_StackItem_exc_type,
+		FIELD__PyErr_StackItem_exc_value,
+		FIELD__PyErr_StackItem_exc_traceback,
+	};
+	target_addr state = object_field_address(object, FIELD_PyGenObject_gi_exc_state);
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		uint64_t value;
+		if (!layout_has(object->objects->layout, fields[i]))
+			continue;
+		TRY(field_read(object->objects, state, fields[i], &value));
+		edges_add(edges, EDGE_FIELD, value, layout_field_name(fields[i]), 0, true);
+	}
+	return CPEEK_OK;
+}
+
+static enum cpeek_status walk_generator(const struct object *object, struct edges *edges)
+{
+	enum cpeek_status status = CPEEK_OK;
+
+	edges_add_field(edges, object, FIELD_PyGenObject_gi_frame);
+	edges_add_field(edges, object, FIELD_PyGenObject_gi_code);
+	edges_add_field(edges, object, FIELD_PyGenObject_gi_name);
+	edges_add_field(edges, object, FIELD_PyGenObject_gi_qualname);
+	if (frame_is_interpreter(object->objects->layout) &&
+	    object_get_signed(object, FIELD_PyGenObject_gi_frame_state) < STATE_CLEARED)
+		status = walk_interpreter_frame(
+			object, object_field_address(object, FIELD_PyGenObject_gi_iframe), edges);
+	enum cpeek_status state = add_exception_state(object, edges);
+	return status == CPEEK_OK ? state : status;
+}
+
+enum cpeek_status frame_walk_edges(const struct object *object, struct edges *edges)
+{
+	if (type_is_builtin(object->type, "frame"))
+		return walk_frame(object, edges);
+	if (type_is_builtin(object->type, "generator"))
+		return walk_generator(object, edges);
+	if (type_is_builtin(object->type, "async_generator")) {
+		edges_add_field(edges, object, FIELD_PyAsyncGenObject_ag_finalizer);
+		edges_add_field(edges, object, FIELD_PyAsyncGenObject_ag_origin_or_finalizer);
+		return walk_generator(object, edges);
+	}
+	if (type_is_builtin(object->type, "coroutine")) {
+		/* Owned, and not visited: it holds tuples, str and int alone. */
+		edges_add_hidden(edges, object, FIELD_PyCoroObject_cr_origin);
+		edges_add_hidden(edges, object, FIELD_PyCoroObject_cr_origin_or_finalizer);
+		return walk_generator(object, edges);
+	}
+	return CPEEK_NOT_FOUND;
+}

@@ -1,0 +1,156 @@
+#include "target/elf_file.h"
+#include "base/memory.h"
+
+#include <fcntl.h>
+#include <gelf.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A file of the target may have any name, even a device's, whose mere opening would do something: look first. */
+static int open_regular(const char *path, size_t *ret_size)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+		return -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0) {
+		(void)close(fd);
+		return -1;
+	}
+	*ret_size = (size_t)status.st_size;
+	return fd;
+}
+
+static void find_build_id(struct elf_file *file)
+{
+	for (size_t i = 0; i < file->header.segment_count && file->build_id_length == 0; i++) {
+		const struct elf_segment *segment = &file->header.segments[i];
+		if (segment->type != PT_NOTE || segment->offset >= file->size)
+			continue;
+		size_t size = file->size - (size_t)segment->offset;
+		if (segment->filesz < size)
+			size = (size_t)segment->filesz;
+		(void)note_find_build_id(file->bytes + segment->offset, size, file->header.big_endian, segment->align,
+					 file->build_id, &file->build_id_length);
+	}
+}
+
+static void look_for_symbols(struct elf_file *file)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(file->elf, section)))
+		if (gelf_getshdr(section, &header) && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
+			file->has_symbol_table = true;
+}
+
+enum cpeek_status elf_file_open(const char *path, struct elf_file **ret)
+{
+	size_t size;
+	int fd = open_regular(path, &size);
+	if (fd < 0)
+		return CPEEK_NOT_FOUND;
+	void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	(void)close(fd);
+	if (bytes == MAP_FAILED)
+		return CPEEK_NOT_FOUND;
+
+	struct elf_file *file = memory_calloc(1, sizeof(*file));
+	if (!file) {
+		(void)munmap(bytes, size);
+		return CPEEK_NO_MEMORY;
+	}
+	file->bytes = bytes;
+	file->size = size;
+	enum cpeek_status status = elf_header_init(&file->header, bytes, size);
+	if (status == CPEEK_NO_MEMORY) {
+		elf_file_close(file);
+		return status;
+	}
+	if (status == CPEEK_OK)
+		file->elf = elf_memory(bytes, size);
+	if (file->elf) {
+		find_build_id(file);
+		look_for_symbols(file);
+	}
+	*ret = file;
+	return CPEEK_OK;
+}
+
+void elf_file_close(struct elf_file *file)
+{
+	if (!file)
+		return;
+	if (file->elf)
+		(void)elf_end(file->elf);
+	elf_header_deinit(&file->header);
+	(void)munmap((void *)(uintptr_t)file->bytes, file->size);
+	memory_free(file);
+}
+
+static bool find_in_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *name,
+			  struct elf_file_symbol *ret)
+{
+	Elf_Scn *string_section = elf_getscn(elf, header->sh_link);
+	Elf_Data *symbols = elf_getdata(section, NULL);
+	Elf_Data *strings = string_section ? elf_getdata(string_section, NULL) : NULL;
+	size_t name_size = strlen(name) + 1;
+	GElf_Sym symbol;
+
+	if (!symbols || !strings || !strings->d_buf || strings->d_type != ELF_T_BYTE)
+		return false;
+	for (int i = 1; gelf_getsym(symbols, i, &symbol); i++) {
+		if (symbol.st_name >= strings->d_size || strings->d_size - symbol.st_name < name_size ||
+		    memcmp((const char *)strings->d_buf + symbol.st_name, name, name_size) != 0)
+			continue;
+		unsigned type = GELF_ST_TYPE(symbol.st_info);
+		if (symbol.st_shndx == SHN_UNDEF || type == STT_FILE || type == STT_SECTION || type == STT_TLS)
+			continue;
+		*ret = (struct elf_file_symbol){symbol.st_value, symbol.st_size, symbol.st_shndx == SHN_ABS};
+		return true;
+	}
+	return false;
+}
+
+enum cpeek_status elf_file_find_symbol(const struct elf_file *file, const char *name, struct elf_file_symbol *ret)
+{
+	static const unsigned types[] = {SHT_DYNSYM, SHT_SYMTAB};
+
+	for (size_t i = 0; file->elf && i < sizeof(types) / sizeof(*types); i++) {
+		Elf_Scn *section = NULL;
+		GElf_Shdr header;
+		while ((section = elf_nextscn(file->elf, section)))
+			if (gelf_getshdr(section, &header) && header.sh_type == types[i] &&
+			    find_in_table(file->elf, section, &header, name, ret))
+				return CPEEK_OK;
+	}
+	return CPEEK_NOT_FOUND;
+}
+
+enum cpeek_status elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *ret_address,
+					uint64_t *ret_size)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (!file->elf || elf_getshdrstrndx(file->elf, &names) != 0)
+		return CPEEK_NOT_FOUND;
+	while ((section = elf_nextscn(file->elf, section))) {
+		if (!gelf_getshdr(section, &header) || !(header.sh_flags & SHF_ALLOC))
+			continue;
+		const char *found = elf_strptr(file->elf, names, header.sh_name);
+		if (found && strcmp(found, name) == 0) {
+			*ret_address = header.sh_addr;
+			*ret_size = header.sh_size;
+			return CPEEK_OK;
+		}
+	}
+	return CPEEK_NOT_FOUND;
+}

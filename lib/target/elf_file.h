@@ -1,0 +1,38 @@
+/*
+ * One ELF file on this machine: its bytes, its build id, its symbols and sections. All addresses are the file's own
+ * (st_value, sh_addr); the module that uses it adds the bias. Knows libelf, no target.
+ */
+#ifndef TARGET_ELF_FILE_H
+#define TARGET_ELF_FILE_H
+
+#include "target/elf_header.h"
+#include "target/note.h"
+
+struct elf_file {
+	const unsigned char *bytes; /* the whole file, mapped */
+	size_t size;
+	struct elf_header header; /* all zero when it is no ELF file */
+	uint8_t build_id[NOTE_BUILD_ID_MAX];
+	uint8_t build_id_length; /* 0: none */
+	bool has_symbol_table;   /* a .dynsym or .symtab that a section header names */
+	struct Elf *elf;         /* NULL when it is no ELF file */
+};
+
+/* Maps a regular file; one that is no ELF file too, for its bytes. NOT_FOUND when there is no such regular file that
+ * we may read (nothing else is ever opened: the path may come from a core); NO_MEMORY. */
+enum cpeek_status elf_file_open(const char *path, struct elf_file **ret);
+/* Accepts NULL. */
+void elf_file_close(struct elf_file *file);
+
+struct elf_file_symbol {
+	uint64_t value, size;
+	bool absolute; /* SHN_ABS: no bias is to be added */
+};
+
+/* A defined symbol, of .dynsym first and of .symtab then; NOT_FOUND. */
+enum cpeek_status elf_file_find_symbol(const struct elf_file *file, const char *name, struct elf_file_symbol *ret);
+/* A section that is loaded (SHF_ALLOC): its sh_addr and sh_size; NOT_FOUND. */
+enum cpeek_status elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *ret_address,
+					uint64_t *ret_size);
+
+#endif

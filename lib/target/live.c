@@ -1,0 +1,372 @@
+/*
+ * A live process: its memory by process_vm_readv() or /proc/PID/mem, what /proc tells of it, and its stop by a
+ * tracer. Knows no Python.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* process_vm_readv() */
+#endif
+
+#include "base/memory.h"
+#include "base/vector.h"
+#include "target/build.h"
+#include "target/module.h"
+#include "target/proc.h"
+#include "target/registers.h"
+#include "target/tracer.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct live {
+	pid_t pid;
+	struct tracer *tracer; /* NULL: it runs, or another one holds it */
+	bool use_mem_file;     /* process_vm_readv() is forbidden here */
+	int mem_file;          /* -1: not open */
+};
+
+/* ---- Reading ----------------------------------------------------------------------------------------------- */
+
+static size_t read_mem_file(struct live *live, target_addr addr, void *buffer, size_t length)
+{
+	if (live->mem_file < 0) {
+		char path[64];
+		(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)live->pid);
+		live->mem_file = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (live->mem_file < 0 || addr > INT64_MAX)
+		return 0;
+	ssize_t got = pread(live->mem_file, buffer, length, (off_t)addr);
+	return got > 0 ? (size_t)got : 0;
+}
+
+static size_t live_read(void *self, target_addr addr, void *buffer, size_t length, enum target_hole *hole)
+{
+	struct live *live = self;
+	size_t done = 0;
+
+	if (!live->use_mem_file) {
+		struct iovec here = {buffer, length}, there = {(void *)(uintptr_t)addr, length};
+		ssize_t got = process_vm_readv(live->pid, &here, 1, &there, 1, 0);
+		if (got > 0)
+			done = (size_t)got;
+		else if (got < 0 && (errno == ENOSYS || errno == EPERM))
+			live->use_mem_file = true; /* seccomp, or a kernel without it */
+	}
+	if (live->use_mem_file)
+		done = read_mem_file(live, addr, buffer, length);
+	if (done == 0)
+		*hole = TARGET_HOLE_REFUSED;
+	return done;
+}
+
+static void live_destroy(void *self)
+{
+	struct live *live = self;
+
+	tracer_destroy(live->tracer);
+	if (live->mem_file >= 0)
+		(void)close(live->mem_file);
+	memory_free(live);
+}
+
+/* ---- What /proc tells -------------------------------------------------------------------------------------- */
+
+static enum cpeek_status set_proc_error(const struct target *target, int number)
+{
+	uint64_t pid = target->pid;
+
+	switch (number) {
+	case ENOMEM:
+		return target_set_no_memory(target);
+	case ENOENT:
+	case ESRCH:
+		return error_set(target->error, CPEEK_IO, "process %" PRIu64 ": it has ended", pid);
+	case EACCES:
+	case EPERM:
+		return error_set(target->error, CPEEK_PERMISSION,
+				 "process %" PRIu64 ": cannot read its memory: %s; run as root or as its user (with "
+				 "CAP_SYS_PTRACE, and kernel.yama.ptrace_scope=0 where there is Yama)",
+				 pid, strerror(number));
+	}
+	return error_set(target->error, CPEEK_IO, "process %" PRIu64 ": cannot read it: %s", pid, strerror(number));
+}
+
+/* Whether there is such a process, with memory of its own. */
+static enum cpeek_status check_process(struct target *target, int64_t pid, struct strbuf *text, bool *ret_held)
+{
+	int number = pid > 0 && pid <= INT32_MAX ? proc_read((uint64_t)pid, "status", text) : ENOENT;
+
+	if (number == ENOENT || number == ESRCH)
+		return error_set(target->error, CPEEK_IO,
+				 "there is no process %" PRId64 "; it has ended, or runs in another PID namespace or on "
+				 "another machine", pid);
+	target->pid = (uint64_t)pid;
+	if (number != 0)
+		return set_proc_error(target, number);
+	uint64_t group = proc_find_number(strbuf_text(text), "Tgid");
+	if (group != 0)
+		target->pid = group; /* the id of a thread names its process */
+	*ret_held = proc_find_number(strbuf_text(text), "TracerPid") != 0;
+	const char *state = proc_find(strbuf_text(text), "State");
+	if (state && (*state == 'Z' || *state == 'X'))
+		return error_set(target->error, CPEEK_IO,
+				 "process %" PRIu64 " has ended (it is a zombie that its parent has not waited for)",
+				 target->pid);
+	/* A process that has memory tells how much. */
+	if (!proc_find(strbuf_text(text), "VmSize"))
+		return error_set(target->error, CPEEK_IO,
+				 "process %" PRIu64 " is a thread of the kernel: it has no memory of its own",
+				 target->pid);
+	return CPEEK_OK;
+}
+
+/* Width, byte order and machine: from the executable's ELF header. */
+static enum cpeek_status read_machine(struct target *target)
+{
+	unsigned char header[20];
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%" PRIu64 "/exe", target->pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return set_proc_error(target, errno);
+	ssize_t got = pread(fd, header, sizeof(header), 0);
+	int number = got < 0 ? errno : 0;
+	(void)close(fd);
+	if (number != 0)
+		return set_proc_error(target, number);
+	if (got != sizeof(header) || memcmp(header, ELFMAG, SELFMAG) != 0)
+		return error_set(target->error, CPEEK_IO, "process %" PRIu64 ": its executable is not an ELF file",
+				 target->pid);
+	target->pointer_size = header[EI_CLASS] == ELFCLASS64 ? 8 : 4;
+	target->big_endian = header[EI_DATA] == ELFDATA2MSB;
+	target->machine = (unsigned)target_get(target, header + 18, 2);
+	return CPEEK_OK;
+}
+
+static target_addr read_program_headers_address(struct target *target, struct strbuf *text)
+{
+	size_t word = target->pointer_size;
+
+	if (proc_read(target->pid, "auxv", text) != 0)
+		return 0;
+	for (size_t at = 0; text->length - at >= 2 * word; at += 2 * word)
+		if (target_get_pointer(target, text->data + at) == AT_PHDR)
+			return target_get_pointer(target, text->data + at + word);
+	return 0;
+}
+
+/* One line of /proc/PID/maps: "start-end rwxp offset major:minor inode   path". Writes a NUL behind the path. */
+static bool parse_mapping(char *line, struct module_mapping *ret)
+{
+	char access[5];
+	int at = 0;
+	uint64_t start, end, offset, inode;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %" SCNu64 " %n", &start, &end, access,
+		   &offset, &inode, &at) != 5 || start >= end)
+		return false;
+	*ret = (struct module_mapping){
+		.mapping = {
+			.start = start,
+			.end = end,
+			.saved_end = end,
+			.readable = access[0] == 'r',
+			.writable = access[1] == 'w',
+			.executable = access[2] == 'x',
+			.saved = true,
+			.offset = inode ? offset : 0,
+		},
+		.path = inode && at > 0 && line[at] == '/' ? line + at : NULL,
+	};
+	return true;
+}
+
+static enum cpeek_status read_mappings(struct target *target, struct strbuf *text)
+{
+	VECTOR(struct module_mapping) mappings = {0};
+	enum cpeek_status status = CPEEK_OK;
+	target_addr program_headers = read_program_headers_address(target, text);
+	target_addr position = 0;
+	int number = proc_read(target->pid, "maps", text);
+
+	if (number != 0)
+		return set_proc_error(target, number);
+	if (text->length == 0)
+		return set_proc_error(target, ESRCH);
+	for (char *line = text->data, *next; line; line = next) {
+		struct module_mapping mapping;
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		/* The file is read in parts: a process that runs can move a mapping between two. */
+		if (!parse_mapping(line, &mapping) || mapping.mapping.start < position)
+			continue;
+		struct module_mapping *new = VECTOR_PUSH(&mappings);
+		if (!new) {
+			status = target_set_no_memory(target);
+			break;
+		}
+		*new = mapping;
+		position = mapping.mapping.end;
+	}
+	if (status == CPEEK_OK)
+		status = module_build(target, mappings.items, mappings.count, program_headers);
+	VECTOR_DEINIT(&mappings);
+	return status;
+}
+
+/* The last column of NSpid is the id in the innermost namespace, the thread's own. */
+static uint64_t read_inner_id(const struct target *target, uint64_t id, struct strbuf *text)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "task/%" PRIu64 "/status", id);
+	if (proc_read(target->pid, name, text) != 0)
+		return id;
+	const char *ids = proc_find(strbuf_text(text), "NSpid");
+	char *end = NULL;
+	while (ids && *ids != '\n') {
+		uint64_t inner = strtoull(ids, &end, 10);
+		if (end == ids)
+			break;
+		id = inner;
+		ids = end;
+	}
+	return id;
+}
+
+static enum cpeek_status read_threads(struct target *target, struct strbuf *text)
+{
+	const struct live *live = target->self;
+	VECTOR(struct target_thread) threads = {0};
+	char path[64];
+	struct dirent *entry;
+
+	(void)snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task", target->pid);
+	DIR *folder = opendir(path);
+	if (!folder)
+		return set_proc_error(target, errno);
+	while ((entry = readdir(folder))) {
+		uint64_t id = strtoull(entry->d_name, NULL, 10);
+		if (id == 0)
+			continue;
+		struct target_thread *thread = VECTOR_PUSH(&threads);
+		if (!thread) {
+			(void)closedir(folder);
+			VECTOR_DEINIT(&threads);
+			return target_set_no_memory(target);
+		}
+		*thread = (struct target_thread){.native_id = id, .inner_id = read_inner_id(target, id, text)};
+		const struct tracer_thread *held = live->tracer ? tracer_find(live->tracer, (pid_t)id) : NULL;
+		if (!held || held->registers_size == 0)
+			continue;
+		registers_get(target, held->registers, held->registers_size, thread);
+		if (held->tls_size > 0)
+			registers_get_tls(target, held->registers, held->registers_size, held->tls, held->tls_size,
+					  thread);
+	}
+	(void)closedir(folder);
+	target_set_threads(target, threads.items, threads.count);
+	return CPEEK_OK;
+}
+
+static enum cpeek_status read_command(struct target *target, struct strbuf *text)
+{
+	int number = proc_read(target->pid, "cmdline", text);
+
+	if (number != 0)
+		return set_proc_error(target, number);
+	while (text->length > 0 && text->data[text->length - 1] == '\0')
+		text->length--;
+	for (size_t i = 0; i < text->length; i++)
+		if (text->data[i] == '\0')
+			text->data[i] = ' ';
+	if (text->length == 0)
+		return CPEEK_OK;
+	text->data[text->length] = '\0';
+	target->command = memory_strdup(text->data);
+	return target->command ? CPEEK_OK : target_set_no_memory(target);
+}
+
+static enum cpeek_status live_refresh(struct target *target)
+{
+	struct strbuf text = {0};
+	enum cpeek_status status = read_threads(target, &text);
+
+	if (status == CPEEK_OK)
+		status = read_mappings(target, &text);
+	strbuf_deinit(&text);
+	return status;
+}
+
+static const struct target_ops live_ops = {
+	.read = live_read,
+	.refresh = live_refresh,
+	.destroy = live_destroy,
+};
+
+/* ---- Opening ----------------------------------------------------------------------------------------------- */
+
+/* The kernel may show the mappings of a process and still refuse its memory. */
+static enum cpeek_status try_read(struct target *target)
+{
+	unsigned char byte;
+
+	for (size_t i = 0; i < target->mapping_count; i++)
+		if (target->mappings[i].readable && target_read_own(target, target->mappings[i].start, &byte, 1) == 1)
+			return CPEEK_OK;
+	return set_proc_error(target, EPERM);
+}
+
+static enum cpeek_status open_live(struct target *target, struct live *live, int64_t pid, struct strbuf *text)
+{
+	bool held = false;
+
+	TRY(check_process(target, pid, text, &held));
+	live->pid = (pid_t)target->pid;
+	TRY(read_machine(target));
+	if (!target->no_pause && !held) {
+		if (live->pid == getpid())
+			return error_set(target->error, CPEEK_IO,
+					 "process %" PRIu64 " is this one, which cannot stop itself; pass --no-pause",
+					 target->pid);
+		TRY(tracer_create(live->pid, registers_tls_note(target), target->error, &live->tracer));
+	}
+	TRY(read_command(target, text));
+	TRY(read_threads(target, text));
+	TRY(read_mappings(target, text));
+	return try_read(target);
+}
+
+enum cpeek_status target_open_live(int64_t pid, const struct target_options *options, struct error *error,
+				   struct target **ret)
+{
+	struct target *target = target_alloc(TARGET_LIVE, options, error);
+	struct live *live = target ? memory_calloc(1, sizeof(*live)) : NULL;
+	struct strbuf text = {0};
+
+	if (!live) {
+		target_destroy(target);
+		return error_set(error, CPEEK_NO_MEMORY, "out of memory");
+	}
+	live->mem_file = -1;
+	target->ops = &live_ops;
+	target->self = live;
+	enum cpeek_status status = open_live(target, live, pid, &text);
+	strbuf_deinit(&text);
+	if (status != CPEEK_OK) {
+		target_destroy(target);
+		return status;
+	}
+	*ret = target;
+	return CPEEK_OK;
+}

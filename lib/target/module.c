@@ -1,0 +1,511 @@
+#include "target/module.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/vector.h"
+#include "target/build.h"
+#include "target/elf_file.h"
+
+#include <elf.h>
+#include <string.h>
+
+enum {
+	HEADER_BYTES = 4096,      /* of a mapped file's first page: all that a kernel core saves of it */
+	LOOK_BACK = 16,           /* modules, for one of the same path that goes on behind another's mappings */
+	NOTES_LIMIT = 64 * 1024,  /* bytes of notes to look for a build id in */
+	OVERLAP_LIMIT = 64 * 1024 /* bytes of each mapping to compare with a file that has no build id */
+};
+/* No file is larger in memory; a damaged header does not stretch a module further. */
+static const uint64_t EXTENT_LIMIT = (uint64_t)4 << 30;
+static const uint64_t PAGE_MASK = 4095; /* the smallest page; larger ones are multiples */
+
+struct build {
+	struct target *target;
+	VECTOR(struct target_module) modules;
+};
+
+static void deinit_module(struct target_module *module)
+{
+	memory_free(module->path);
+	memory_free(module->file);
+	memory_free(module->segments);
+	elf_file_close(module->elf);
+}
+
+static void free_modules(struct target_module *modules, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		deinit_module(&modules[i]);
+	memory_free(modules);
+}
+
+void module_free_all(struct target *target)
+{
+	free_modules(target->modules, target->module_count);
+	memory_free(target->mappings);
+	memory_free(target->module_order);
+	target->modules = NULL;
+	target->mappings = NULL;
+	target->module_order = NULL;
+	target->module_count = target->mapping_count = 0;
+}
+
+/* ---- From memory ------------------------------------------------------------------------------------------- */
+
+/* A mapping that starts at start with the file's byte offset shows one of the PT_LOADs: from where that one lies in
+ * the file and in memory follows what was added to all addresses. */
+static bool find_bias(const struct elf_segment *segments, size_t count, target_addr start, uint64_t length,
+		      uint64_t offset, target_addr *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct elf_segment *segment = &segments[i];
+		if (segment->type != PT_LOAD || segment->filesz == 0)
+			continue;
+		bool inside = offset >= segment->offset && offset - segment->offset < segment->filesz;
+		/* The mapping starts at a page, the segment anywhere in it. Pages have up to 64 KiB. */
+		bool begins = segment->offset >= offset && segment->offset - offset < length &&
+			      segment->offset - offset < 0x10000;
+		if (inside || begins) {
+			*ret = start + (segment->offset - offset) - segment->vaddr;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void read_build_id(struct target *target, struct target_module *module, bool big_endian)
+{
+	for (size_t i = 0; i < module->segment_count && module->build_id_length == 0; i++) {
+		const struct elf_segment *segment = &module->segments[i];
+		if (segment->type != PT_NOTE || segment->filesz > NOTES_LIMIT)
+			continue;
+		unsigned char *notes = memory_alloc((size_t)segment->filesz);
+		if (!notes) {
+			target->no_memory = true;
+			return;
+		}
+		size_t size = target_read_own(target, module->bias + segment->vaddr, notes, (size_t)segment->filesz);
+		(void)note_find_build_id(notes, size, big_endian, segment->align, module->build_id,
+					 &module->build_id_length);
+		memory_free(notes);
+	}
+}
+
+/* What the ELF header in memory tells; nothing when there is none. */
+static void read_header(struct target *target, struct target_module *module, const struct target_mapping *mapping)
+{
+	unsigned char bytes[HEADER_BYTES];
+	struct elf_header header;
+	uint64_t length = mapping->end - mapping->start;
+	size_t size = target_read_own(target, mapping->start, bytes,
+				      length < sizeof(bytes) ? (size_t)length : sizeof(bytes));
+	enum cpeek_status status = elf_header_init(&header, bytes, size);
+
+	if (status == CPEEK_NO_MEMORY)
+		target->no_memory = true;
+	if (status != CPEEK_OK)
+		return;
+	module->has_elf_header = true;
+	module->segments = header.segments;
+	module->segment_count = header.segment_count;
+	module->has_bias =
+		find_bias(module->segments, module->segment_count, mapping->start, length, 0, &module->bias);
+	if (module->has_bias)
+		read_build_id(target, module, header.big_endian);
+}
+
+/* The end of its last segment in memory, as far as it can be believed; start when not known. */
+static target_addr find_extent(const struct target_module *module)
+{
+	target_addr end = module->start;
+
+	for (size_t i = 0; module->has_bias && i < module->segment_count; i++) {
+		const struct elf_segment *segment = &module->segments[i];
+		target_addr segment_end = module->bias + segment->vaddr + segment->memsz;
+		if (segment->type == PT_LOAD && segment_end > end && segment_end - module->start <= EXTENT_LIMIT)
+			end = segment_end;
+	}
+	return end;
+}
+
+/* The module that a mapping goes on with, or NULL: the same file loaded twice makes two. */
+static struct target_module *find_open_module(struct build *build, const struct module_mapping *mapping)
+{
+	size_t count = build->modules.count;
+	target_addr start = mapping->mapping.start;
+
+	for (size_t back = 1; back <= count && back <= LOOK_BACK; back++) {
+		struct target_module *module = &build->modules.items[count - back];
+		if (strcmp(module->path, mapping->path) != 0)
+			continue;
+		target_addr extent = find_extent(module);
+		if (start < extent)
+			return module;
+		/* No header tells how far it goes. */
+		if (extent == module->start && back == 1)
+			return module;
+	}
+	return NULL;
+}
+
+static enum cpeek_status add_mapping(struct build *build, const struct module_mapping *from,
+				     struct target_mapping *ret)
+{
+	struct target *target = build->target;
+
+	*ret = from->mapping;
+	ret->module = MODULE_NONE;
+	if (!from->path)
+		return CPEEK_OK;
+	struct target_module *module = find_open_module(build, from);
+	if (!module) {
+		char *path = memory_strdup(from->path);
+		module = path ? VECTOR_PUSH(&build->modules) : NULL;
+		if (!module) {
+			memory_free(path);
+			return target_set_no_memory(target);
+		}
+		*module = (struct target_module){.path = path, .start = ret->start};
+	}
+	module->end = ret->end;
+	ret->module = (uint32_t)(module - build->modules.items);
+	if (ret->offset == 0 && !module->has_elf_header) {
+		read_header(target, module, ret);
+		if (target->no_memory) {
+			target->no_memory = false;
+			return target_set_no_memory(target);
+		}
+	}
+	return CPEEK_OK;
+}
+
+/* .bss goes on behind the last mapping of the file, but never into the next module. */
+static void stretch_ends(struct target_module *modules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		target_addr extent = find_extent(&modules[i]);
+		if (i + 1 < count && extent > modules[i + 1].start)
+			extent = modules[i + 1].start;
+		if (extent > modules[i].end)
+			modules[i].end = extent;
+	}
+}
+
+/* Which mappings may be executed and written is not in an NT_FILE note, but in the program headers. */
+static void set_access(const struct target_module *modules, struct target_mapping *mapping)
+{
+	if (mapping->module == MODULE_NONE)
+		return;
+	const struct target_module *module = &modules[mapping->module];
+	mapping->readable = true;
+	for (size_t i = 0; module->has_bias && i < module->segment_count; i++) {
+		const struct elf_segment *segment = &module->segments[i];
+		if (segment->type == PT_LOAD && mapping->start - module->bias - (segment->vaddr & ~PAGE_MASK) <
+							 segment->memsz + (segment->vaddr & PAGE_MASK))
+			mapping->executable = segment->flags & PF_X;
+	}
+}
+
+static void move_to_front(struct target_module *modules, struct target_mapping *mappings, size_t mapping_count,
+			  uint32_t *order, size_t count, target_addr inside_executable)
+{
+	uint32_t first = 0;
+
+	for (size_t i = 0; i < mapping_count; i++)
+		if (inside_executable - mappings[i].start < mappings[i].end - mappings[i].start &&
+		    mappings[i].module != MODULE_NONE)
+			first = mappings[i].module;
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i == first ? 0 : i < first ? i + 1 : i;
+	if (first == 0)
+		return;
+	struct target_module executable = modules[first];
+	memmove(modules + 1, modules, first * sizeof(*modules));
+	modules[0] = executable;
+	for (size_t i = 0; i < mapping_count; i++)
+		if (mappings[i].module != MODULE_NONE && mappings[i].module <= first)
+			mappings[i].module = order[mappings[i].module];
+}
+
+enum cpeek_status module_build(struct target *target, const struct module_mapping *mappings, size_t count,
+			       target_addr inside_executable)
+{
+	struct build build = {.target = target};
+	struct target_mapping *made = memory_calloc(count, sizeof(*made));
+	enum cpeek_status status = made ? CPEEK_OK : target_set_no_memory(target);
+	uint32_t *order = NULL;
+
+	for (size_t i = 0; i < count && status == CPEEK_OK; i++)
+		status = add_mapping(&build, &mappings[i], &made[i]);
+	if (status == CPEEK_OK && !(order = memory_calloc(build.modules.count, sizeof(*order))))
+		status = target_set_no_memory(target);
+	if (status != CPEEK_OK) {
+		free_modules(build.modules.items, build.modules.count);
+		memory_free(made);
+		return status;
+	}
+	stretch_ends(build.modules.items, build.modules.count);
+	for (size_t i = 0; i < count; i++)
+		if (mappings[i].access_unknown)
+			set_access(build.modules.items, &made[i]);
+	move_to_front(build.modules.items, made, count, order, build.modules.count, inside_executable);
+
+	module_free_all(target);
+	target->mappings = made;
+	target->mapping_count = count;
+	target->modules = build.modules.items;
+	target->module_count = build.modules.count;
+	target->module_order = order;
+	return CPEEK_OK;
+}
+
+/* ---- The file ---------------------------------------------------------------------------------------------- */
+
+/* A PT_LOAD that the process may write, or that ld.so relocates, has these bytes of the file. */
+static bool is_written(const struct elf_header *header, uint64_t offset, uint64_t length)
+{
+	for (size_t i = 0; i < header->segment_count; i++) {
+		const struct elf_segment *segment = &header->segments[i];
+		uint64_t start = segment->offset & ~PAGE_MASK;
+		if (segment->type == PT_LOAD && (segment->flags & PF_W) && start < offset + length &&
+		    offset < segment->offset + segment->filesz)
+			return true;
+	}
+	return false;
+}
+
+/* Without build ids, a file may be used when all bytes that both have, and that never change, are equal. */
+static bool overlap_is_equal(struct target *target, uint32_t index, const struct elf_file *file)
+{
+	unsigned char bytes[4096];
+	uint64_t compared = 0;
+
+	for (size_t i = 0; i < target->mapping_count; i++) {
+		const struct target_mapping *mapping = &target->mappings[i];
+		uint64_t length = mapping->saved_end - mapping->start;
+		if (mapping->module != index || mapping->writable || length == 0 ||
+		    is_written(&file->header, mapping->offset, length))
+			continue;
+		for (uint64_t at = 0; at < length && at < OVERLAP_LIMIT;) {
+			uint64_t offset = mapping->offset + at;
+			size_t part = length - at < sizeof(bytes) ? (size_t)(length - at) : sizeof(bytes);
+			if (offset >= file->size)
+				break; /* zeroes, up to the end of the page */
+			if (part > file->size - offset)
+				part = (size_t)(file->size - offset);
+			if (target_read_own(target, mapping->start + at, bytes, part) != part)
+				break;
+			if (memcmp(bytes, file->bytes + offset, part) != 0)
+				return false;
+			compared += part;
+			at += part;
+		}
+	}
+	return compared > 0;
+}
+
+struct candidate {
+	struct elf_file *elf;
+	char *path;
+	enum target_file_state state;
+	bool usable;
+};
+
+static int rank(const struct candidate *candidate)
+{
+	switch (candidate->state) {
+	case TARGET_FILE_VERIFIED:
+		return 4;
+	case TARGET_FILE_UNVERIFIED:
+		return candidate->usable ? 3 : 2;
+	case TARGET_FILE_MISMATCH:
+		return 1;
+	case TARGET_FILE_UNKNOWN:
+	case TARGET_FILE_MISSING:
+		break;
+	}
+	return 0;
+}
+
+/* Keeps the file at path if it is a better one than best. */
+static enum cpeek_status try_file(struct target *target, const struct target_module *module, const char *path,
+				  struct candidate *best)
+{
+	struct candidate new = {0};
+	enum cpeek_status status;
+
+	if (best->state == TARGET_FILE_VERIFIED)
+		return CPEEK_OK;
+	status = elf_file_open(path, &new.elf);
+	if (status == CPEEK_NOT_FOUND)
+		return CPEEK_OK;
+	if (status != CPEEK_OK)
+		return status;
+	if (module->build_id_length == 0 || new.elf->build_id_length == 0) {
+		new.state = TARGET_FILE_UNVERIFIED;
+		new.usable = overlap_is_equal(target, (uint32_t)(module - target->modules), new.elf);
+	} else if (module->build_id_length == new.elf->build_id_length &&
+		   memcmp(module->build_id, new.elf->build_id, module->build_id_length) == 0) {
+		new.state = TARGET_FILE_VERIFIED;
+		new.usable = true;
+	} else {
+		new.state = TARGET_FILE_MISMATCH;
+	}
+	if (rank(&new) <= rank(best)) {
+		elf_file_close(new.elf);
+		return CPEEK_OK;
+	}
+	new.path = memory_strdup(path);
+	if (!new.path) {
+		elf_file_close(new.elf);
+		return CPEEK_NO_MEMORY;
+	}
+	elf_file_close(best->elf);
+	memory_free(best->path);
+	*best = new;
+	return CPEEK_OK;
+}
+
+/* The kernel marks a file that is gone; another one may have its name now, and the build ids tell. */
+static size_t path_length(const char *path)
+{
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(path), suffix = sizeof(deleted) - 1;
+
+	return length > suffix && strcmp(path + length - suffix, deleted) == 0 ? length - suffix : length;
+}
+
+static const struct target_mapping *first_mapping(const struct target *target, uint32_t index)
+{
+	for (size_t i = 0; i < target->mapping_count; i++)
+		if (target->mappings[i].module == index)
+			return &target->mappings[i];
+	return NULL;
+}
+
+static enum cpeek_status try_files(struct target *target, const struct target_module *module, struct strbuf *path,
+				   struct candidate *best)
+{
+	uint32_t index = (uint32_t)(module - target->modules);
+	int length = (int)path_length(module->path);
+
+	if (index == 0 && target->exe)
+		return try_file(target, module, target->exe, best);
+	if (module->path[0] != '/')
+		return CPEEK_OK;
+	if (target->sysroot) {
+		strbuf_printf(path, "%s%.*s", target->sysroot, length, module->path);
+		TRY(try_file(target, module, strbuf_text(path), best));
+		strbuf_clear(path);
+	}
+	if (target->kind == TARGET_LIVE) {
+		/* The very file, deleted or not, in whatever namespace: needs CAP_CHECKPOINT_RESTORE. */
+		const struct target_mapping *mapping = first_mapping(target, index);
+		if (mapping) {
+			strbuf_printf(path, "/proc/%llu/map_files/%llx-%llx", (unsigned long long)target->pid,
+				      (unsigned long long)mapping->start, (unsigned long long)mapping->end);
+			TRY(try_file(target, module, strbuf_text(path), best));
+			strbuf_clear(path);
+		}
+		strbuf_printf(path, "/proc/%llu/root%.*s", (unsigned long long)target->pid, length, module->path);
+		TRY(try_file(target, module, strbuf_text(path), best));
+		strbuf_clear(path);
+	}
+	strbuf_append(path, module->path, (size_t)length);
+	return try_file(target, module, strbuf_text(path), best);
+}
+
+/* The program headers of a file, when memory has not shown them. */
+static enum cpeek_status take_header(struct target *target, struct target_module *module,
+				     const struct elf_header *header)
+{
+	const struct target_mapping *mapping = first_mapping(target, (uint32_t)(module - target->modules));
+
+	if (module->segment_count > 0 || header->segment_count == 0)
+		return CPEEK_OK;
+	module->segments = memory_calloc(header->segment_count, sizeof(*module->segments));
+	if (!module->segments)
+		return CPEEK_NO_MEMORY;
+	memcpy(module->segments, header->segments, header->segment_count * sizeof(*module->segments));
+	module->segment_count = header->segment_count;
+	module->has_elf_header |= mapping && mapping->offset == 0;
+	module->has_bias = mapping && find_bias(module->segments, module->segment_count, mapping->start,
+						mapping->end - mapping->start, mapping->offset, &module->bias);
+	return CPEEK_OK;
+}
+
+enum cpeek_status module_load(struct target *target, struct target_module *module)
+{
+	struct candidate best = {.state = TARGET_FILE_MISSING};
+	struct strbuf path = {0};
+
+	if (module->state != TARGET_FILE_UNKNOWN)
+		return CPEEK_OK;
+	enum cpeek_status status = try_files(target, module, &path, &best);
+	if (status != CPEEK_OK || strbuf_failed(&path)) {
+		strbuf_deinit(&path);
+		elf_file_close(best.elf);
+		memory_free(best.path);
+		return target_set_no_memory(target);
+	}
+	strbuf_deinit(&path);
+	module->usable = best.elf && (best.usable || target->use_mismatched);
+	if (module->usable && take_header(target, module, &best.elf->header) != CPEEK_OK) {
+		elf_file_close(best.elf);
+		memory_free(best.path);
+		return target_set_no_memory(target);
+	}
+	module->elf = best.elf;
+	module->file = best.path;
+	module->state = best.state;
+	if (module->elf) {
+		module->file_build_id_length = module->elf->build_id_length;
+		memcpy(module->file_build_id, module->elf->build_id, module->elf->build_id_length);
+	}
+	return CPEEK_OK;
+}
+
+bool module_window(struct target *target, target_addr addr, struct target_window *ret, enum target_hole *hole)
+{
+	const struct target_mapping *mapping = target_find_mapping(target, addr);
+
+	if (!mapping)
+		return false;
+	if (*hole == TARGET_HOLE_UNMAPPED)
+		*hole = TARGET_HOLE_NOT_SAVED;
+	if (mapping->module == MODULE_NONE || mapping->writable)
+		return false;
+	struct target_module *module = &target->modules[mapping->module];
+	if (module_load(target, module) != CPEEK_OK) {
+		target->no_memory = true;
+		return false;
+	}
+	if (!module->usable) {
+		if (module->state == TARGET_FILE_MISMATCH)
+			*hole = TARGET_HOLE_MISMATCH;
+		return false;
+	}
+	target_addr start = mapping->saved_end, end = mapping->end;
+	for (size_t i = 0; module->has_bias && i < module->segment_count; i++) {
+		const struct elf_segment *segment = &module->segments[i];
+		if (segment->type != PT_LOAD || !(segment->flags & PF_W))
+			continue;
+		/* What the process could change, or ld.so relocated: the file does not know it. */
+		target_addr low = (module->bias + segment->vaddr) & ~PAGE_MASK;
+		target_addr high = (module->bias + segment->vaddr + segment->memsz + PAGE_MASK) & ~PAGE_MASK;
+		if (addr >= low && addr < high)
+			return false;
+		if (high <= addr && high > start)
+			start = high;
+		if (low > addr && low < end)
+			end = low;
+	}
+	uint64_t offset = mapping->offset + (start - mapping->start);
+	if (addr < start || offset < mapping->offset || offset >= module->elf->size)
+		return false;
+	if (end - start > module->elf->size - offset)
+		end = start + (module->elf->size - offset);
+	if (addr >= end)
+		return false;
+	*ret = (struct target_window){start, end - start, module->elf->bytes + offset, true};
+	return true;
+}

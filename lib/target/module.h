@@ -1,0 +1,31 @@
+/*
+ * The ELF files that are mapped into a target: which mappings make one, where it was loaded, which file on this
+ * machine it is, and whether that one's bytes may be used.
+ */
+#ifndef TARGET_MODULE_H
+#define TARGET_MODULE_H
+
+#include "target/target.h"
+
+enum { MODULE_NONE = UINT32_MAX };
+
+struct module_mapping {
+	struct target_mapping mapping; /* its module is set by module_build() */
+	const char *path;              /* NULL when anonymous */
+	bool access_unknown;           /* readable and the like are to be had from the program headers */
+};
+
+/* Makes the target's mappings and modules out of these (by start, not overlapping), in the place of those that it has;
+ * keeps those on failure. The module that holds inside_executable becomes the first; 0: not known. */
+enum cpeek_status module_build(struct target *target, const struct module_mapping *mappings, size_t count,
+			       target_addr inside_executable);
+/* Frees the target's mappings and modules. */
+void module_free_all(struct target *target);
+
+/* Finds and checks the module's file, once. */
+enum cpeek_status module_load(struct target *target, struct target_module *module);
+/* The bytes around addr from the module's file, where the target cannot have changed them and its mapping is not
+ * saved. false: *hole may be made more exact. */
+bool module_window(struct target *target, target_addr addr, struct target_window *ret, enum target_hole *hole);
+
+#endif

@@ -1,0 +1,376 @@
+#include "target/target.h"
+#include "base/memory.h"
+#include "target/build.h"
+#include "target/bytes.h"
+#include "target/dynamic.h"
+#include "target/elf_file.h"
+#include "target/module.h"
+#include "target/page_cache.h"
+
+/* Reads of at least this length go past the page cache. */
+enum { LARGE_READ = 64 * 1024 };
+
+struct target *target_alloc(enum target_kind kind, const struct target_options *options, struct error *error)
+{
+	struct target *target = memory_calloc(1, sizeof(*target));
+	if (!target)
+		return NULL;
+	target->kind = kind;
+	target->error = error;
+	if (!options)
+		return target;
+	target->no_pause = options->no_pause;
+	target->use_mismatched = options->use_mismatched;
+	if (options->exe)
+		target->exe = memory_strdup(options->exe);
+	if (options->sysroot)
+		target->sysroot = memory_strdup(options->sysroot);
+	if ((options->exe && !target->exe) || (options->sysroot && !target->sysroot)) {
+		target_destroy(target);
+		return NULL;
+	}
+	return target;
+}
+
+enum cpeek_status target_set_no_memory(const struct target *target)
+{
+	return error_set(target->error, CPEEK_NO_MEMORY, "out of memory");
+}
+
+void target_destroy(struct target *target)
+{
+	if (!target)
+		return;
+	module_free_all(target);
+	if (target->ops && target->ops->destroy)
+		target->ops->destroy(target->self);
+	page_cache_destroy(target->cache);
+	memory_free(target->threads);
+	memory_free(target->command);
+	memory_free(target->exe);
+	memory_free(target->sysroot);
+	memory_free(target);
+}
+
+enum cpeek_status target_refresh(struct target *target)
+{
+	target->window = (struct target_window){0};
+	if (target->cache)
+		page_cache_clear(target->cache);
+	return target->ops->refresh ? target->ops->refresh(target) : CPEEK_OK;
+}
+
+void target_set_threads(struct target *target, struct target_thread *threads, size_t count)
+{
+	memory_free(target->threads);
+	target->threads = threads;
+	target->thread_count = count;
+}
+
+/* ---- Bytes ------------------------------------------------------------------------------------------------- */
+
+static bool fill_page(void *arg, uint64_t address, void *buffer, size_t length)
+{
+	const struct target *target = arg;
+	enum target_hole hole;
+
+	return target->ops->read(target->self, address, buffer, length, &hole) == length;
+}
+
+static bool find_cached(struct target *target, target_addr addr, struct target_window *ret)
+{
+	if (!target->cache && !(target->cache = page_cache_create()))
+		return false;
+	target_addr start = addr - addr % PAGE_CACHE_PAGE;
+	const unsigned char *page = page_cache_get(target->cache, start, fill_page, target);
+	if (!page)
+		return false;
+	*ret = (struct target_window){start, PAGE_CACHE_PAGE, page, false};
+	return true;
+}
+
+/* Makes target->window hold addr, if there is one that does. */
+static bool enter_window(struct target *target, target_addr addr, bool with_files, enum target_hole *hole)
+{
+	struct target_window window = target->window;
+
+	if (addr - window.start < window.size && (with_files || !window.from_file))
+		return true;
+	target->window.size = 0; /* what it shows may go now */
+	if (!target->ops->window) {
+		if (!find_cached(target, addr, &window))
+			return false;
+	} else if (!target->ops->window(target->self, addr, &window, hole)) {
+		if (!with_files || !module_window(target, addr, &window, hole))
+			return false;
+	}
+	target->window = window;
+	return true;
+}
+
+static size_t copy(struct target *target, target_addr addr, void *buffer, size_t length, bool with_files,
+		   enum target_hole *hole)
+{
+	char *to = buffer;
+	size_t done = 0;
+
+	while (done < length) {
+		size_t part;
+		if ((target->ops->window || length < LARGE_READ) &&
+		    enter_window(target, addr + done, with_files, hole)) {
+			uint64_t inside = addr + done - target->window.start;
+			part = length - done;
+			if (part > target->window.size - inside)
+				part = (size_t)(target->window.size - inside);
+			memcpy(to + done, target->window.bytes + inside, part);
+		} else if (target->ops->read) { /* a long read, a page that is not there as a whole, no memory */
+			part = target->ops->read(target->self, addr + done, to + done, length - done, hole);
+		} else {
+			break;
+		}
+		if (part == 0)
+			break;
+		done += part;
+	}
+	return done;
+}
+
+size_t target_read_own(struct target *target, target_addr addr, void *buffer, size_t length)
+{
+	enum target_hole hole = TARGET_HOLE_NONE;
+	return copy(target, addr, buffer, length, false, &hole);
+}
+
+static enum cpeek_status set_fault(struct target *target, target_addr addr, enum target_hole hole)
+{
+	if (target->no_memory) {
+		target->no_memory = false;
+		return target_set_no_memory(target);
+	}
+	target->fault_address = addr;
+	target->fault_hole = hole;
+	return CPEEK_FAULT;
+}
+
+/* Counts a read; false when it is the one that shall fail. */
+static inline bool count_read(struct target *target)
+{
+	if (++target->reads != target->fail_at)
+		return true;
+	return false;
+}
+
+enum cpeek_status target_read(struct target *target, target_addr addr, void *buffer, size_t length)
+{
+	enum target_hole hole = TARGET_HOLE_NONE;
+	uint64_t inside = addr - target->window.start;
+
+	if (!count_read(target))
+		return set_fault(target, addr, TARGET_HOLE_REFUSED);
+	if (inside < target->window.size && length <= target->window.size - inside) {
+		memcpy(buffer, target->window.bytes + inside, length);
+		return CPEEK_OK;
+	}
+	size_t done = copy(target, addr, buffer, length, true, &hole);
+	return done == length ? CPEEK_OK : set_fault(target, addr + done, hole);
+}
+
+enum cpeek_status target_read_some(struct target *target, target_addr addr, void *buffer, size_t length, size_t *ret)
+{
+	enum target_hole hole = TARGET_HOLE_NONE;
+
+	if (!count_read(target))
+		return set_fault(target, addr, TARGET_HOLE_REFUSED);
+	size_t done = copy(target, addr, buffer, length, true, &hole);
+	if (done == 0 && length > 0)
+		return set_fault(target, addr, hole);
+	target->no_memory = false;
+	*ret = done;
+	return CPEEK_OK;
+}
+
+const void *target_view(struct target *target, target_addr addr, size_t length)
+{
+	enum target_hole hole;
+
+	if (!target->ops->window || target->fail_at)
+		return NULL;
+	bool found = enter_window(target, addr, true, &hole);
+	target->no_memory = false;
+	if (!found || length > target->window.size - (addr - target->window.start))
+		return NULL;
+	return target->window.bytes + (addr - target->window.start);
+}
+
+/* ---- Typed reads ------------------------------------------------------------------------------------------- */
+
+uint64_t target_get(const struct target *target, const void *bytes, size_t size)
+{
+	return bytes_get(bytes, size, target->big_endian);
+}
+
+static enum cpeek_status read_integer(struct target *target, target_addr addr, size_t size, uint64_t *ret)
+{
+	unsigned char bytes[8];
+
+	TRY(target_read(target, addr, bytes, size));
+	*ret = target_get(target, bytes, size);
+	return CPEEK_OK;
+}
+
+enum cpeek_status target_read_u8(struct target *target, target_addr addr, uint8_t *ret)
+{
+	return target_read(target, addr, ret, 1);
+}
+
+enum cpeek_status target_read_u16(struct target *target, target_addr addr, uint16_t *ret)
+{
+	uint64_t value;
+	TRY(read_integer(target, addr, 2, &value));
+	*ret = (uint16_t)value;
+	return CPEEK_OK;
+}
+
+enum cpeek_status target_read_u32(struct target *target, target_addr addr, uint32_t *ret)
+{
+	uint64_t value;
+	TRY(read_integer(target, addr, 4, &value));
+	*ret = (uint32_t)value;
+	return CPEEK_OK;
+}
+
+enum cpeek_status target_read_u64(struct target *target, target_addr addr, uint64_t *ret)
+{
+	return read_integer(target, addr, 8, ret);
+}
+
+enum cpeek_status target_read_pointer(struct target *target, target_addr addr, target_addr *ret)
+{
+	return read_integer(target, addr, target->pointer_size, ret);
+}
+
+enum cpeek_status target_read_ssize(struct target *target, target_addr addr, int64_t *ret)
+{
+	uint64_t value;
+	TRY(read_integer(target, addr, target->pointer_size, &value));
+	*ret = target->pointer_size == 4 ? (int32_t)(uint32_t)value : (int64_t)value;
+	return CPEEK_OK;
+}
+
+enum cpeek_status target_read_cstring(struct target *target, target_addr addr, char *buffer, size_t size)
+{
+	enum target_hole hole = TARGET_HOLE_NONE;
+	size_t done = 0;
+
+	if (size == 0)
+		return CPEEK_LIMIT;
+	if (!count_read(target))
+		return set_fault(target, addr, TARGET_HOLE_REFUSED);
+	while (done < size - 1) {
+		size_t part = 1;
+		if (enter_window(target, addr + done, true, &hole)) {
+			uint64_t inside = addr + done - target->window.start;
+			part = size - 1 - done;
+			if (part > target->window.size - inside)
+				part = (size_t)(target->window.size - inside);
+			memcpy(buffer + done, target->window.bytes + inside, part);
+		} else if (copy(target, addr + done, buffer + done, 1, true, &hole) != 1) {
+			return set_fault(target, addr + done, hole);
+		}
+		if (memchr(buffer + done, '\0', part))
+			return CPEEK_OK;
+		done += part;
+	}
+	buffer[done] = '\0';
+	return CPEEK_LIMIT;
+}
+
+/* ---- Mappings and modules ---------------------------------------------------------------------------------- */
+
+const struct target_mapping *target_find_mapping(const struct target *target, target_addr addr)
+{
+	size_t low = 0, high = target->mapping_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (addr >= target->mappings[middle].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == target->mapping_count || addr < target->mappings[low].start)
+		return NULL;
+	return &target->mappings[low];
+}
+
+const struct target_module *target_find_module(const struct target *target, target_addr addr)
+{
+	const struct target_mapping *mapping = target_find_mapping(target, addr);
+	size_t low = 0, high = target->module_count;
+
+	if (mapping && mapping->module != MODULE_NONE)
+		return &target->modules[mapping->module];
+	while (low < high) { /* the first that starts behind addr */
+		size_t middle = low + (high - low) / 2;
+		if (target->modules[target->module_order[middle]].start <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return NULL;
+	const struct target_module *module = &target->modules[target->module_order[low - 1]];
+	return addr < module->end ? module : NULL;
+}
+
+enum cpeek_status target_load_module(struct target *target, const struct target_module *module)
+{
+	return module_load(target, &target->modules[module - target->modules]);
+}
+
+const char *target_hole_text(enum target_hole hole)
+{
+	switch (hole) {
+	case TARGET_HOLE_NONE:
+		return "readable";
+	case TARGET_HOLE_UNMAPPED:
+		return "not mapped";
+	case TARGET_HOLE_NOT_SAVED:
+		return "not saved in the core";
+	case TARGET_HOLE_TRUNCATED:
+		return "cut off: the core ends before it";
+	case TARGET_HOLE_MISMATCH:
+		return "not saved in the core, and the file on disk has another build id";
+	case TARGET_HOLE_REFUSED:
+		return "the read was refused";
+	}
+	return "not readable";
+}
+
+enum cpeek_status target_find_symbol(struct target *target, const struct target_module *module, const char *name,
+				     target_addr *ret, uint64_t *ret_size)
+{
+	struct elf_file_symbol symbol;
+
+	TRY(target_load_module(target, module));
+	if (!module->usable || !module->has_bias || !module->elf->has_symbol_table)
+		return dynamic_find_symbol(target, module, name, ret, ret_size);
+	TRY(elf_file_find_symbol(module->elf, name, &symbol));
+	*ret = symbol.absolute ? symbol.value : symbol.value + module->bias;
+	*ret_size = symbol.size;
+	return CPEEK_OK;
+}
+
+enum cpeek_status target_find_section(struct target *target, const struct target_module *module, const char *name,
+				      target_addr *ret, uint64_t *ret_size)
+{
+	uint64_t address, size;
+
+	TRY(target_load_module(target, module));
+	if (!module->usable || !module->has_bias)
+		return CPEEK_NOT_FOUND;
+	TRY(elf_file_find_section(module->elf, name, &address, &size));
+	*ret = address + module->bias;
+	*ret_size = size;
+	return CPEEK_OK;
+}

@@ -1,0 +1,6 @@
+one
+two
+threefour
+
+	seven x yz 
+last
