@@ -82,9 +82,9 @@ struct cpeek_session;
 CPEEK_PUBLIC struct cpeek_session *cpeek_create(void);
 CPEEK_PUBLIC void cpeek_destroy(struct cpeek_session *session);
 
-/* One line about the last call that failed: what, why, what was tried, what to pass. Never NULL; valid until the
- * next call on the session. */
-CPEEK_PUBLIC const char *cpeek_error(const struct cpeek_session *session);
+/* One line about the last call that failed: what, why, what was tried, what to pass. Holds no control character.
+ * Never NULL; valid until the next call on the session. */
+CPEEK_PUBLIC const char *cpeek_error(struct cpeek_session *session);
 
 enum {
 	CPEEK_OPEN_NO_PAUSE = 1, /* read a live process without stopping it: answers may be torn */

@@ -3,6 +3,7 @@
  */
 #include "base/memory.h"
 #include "command/command.h"
+#include "sink/escape.h"
 
 #include <string.h>
 
@@ -68,12 +69,18 @@ void cpeek_destroy(struct cpeek_session *session)
 		return;
 	session_close(session);
 	strbuf_deinit(&session->text);
+	strbuf_deinit(&session->sentence);
 	memory_free(session);
 }
 
-const char *cpeek_error(const struct cpeek_session *session)
+/* A sentence may quote the target or a path: it is made safe for a terminal on its way out. */
+const char *cpeek_error(struct cpeek_session *session)
 {
-	return session->error.text;
+	struct strbuf *sentence = &session->sentence;
+
+	strbuf_clear(sentence);
+	(void)escape_append(sentence, session->error.text, strlen(session->error.text));
+	return strbuf_failed(sentence) ? "out of memory" : strbuf_text(sentence);
 }
 
 /* What a caller's structure holds of ours: it may be older, and shorter. */

@@ -32,18 +32,19 @@ static const char *kind_name(enum target_kind kind)
 }
 
 static const char *const file_states[] = {
+	[TARGET_FILE_UNKNOWN] = "not looked for",
 	[TARGET_FILE_VERIFIED] = "verified",
 	[TARGET_FILE_UNVERIFIED] = "unverified: no build id to compare",
 	[TARGET_FILE_MISMATCH] = "another build",
 	[TARGET_FILE_MISSING] = "missing here",
 };
 
-/* Only files that were needed have been looked at; the state of the others is not known, and not asked for. */
-static void show_files(struct sink *sink, const struct target *target)
+static enum cpeek_status show_files(struct sink *sink, struct target *target)
 {
 	sink_array(sink, "missing_files");
 	for (size_t i = 0; i < target->module_count; i++) {
 		const struct target_module *module = &target->modules[i];
+		TRY(target_load_module(target, module));
 		if (module->state == TARGET_FILE_VERIFIED || !module->has_elf_header)
 			continue;
 		sink_object(sink, NULL);
@@ -52,6 +53,7 @@ static void show_files(struct sink *sink, const struct target *target)
 		sink_end(sink);
 	}
 	sink_end(sink);
+	return CPEEK_OK;
 }
 
 static void show_file_lines(struct sink *sink, const struct target *target)
@@ -69,7 +71,7 @@ static void show_file_lines(struct sink *sink, const struct target *target)
 
 static enum cpeek_status run(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)
 {
-	const struct target *target = session->target;
+	struct target *target = session->target;
 	const struct python *python = session->python;
 
 	(void)arguments;
@@ -108,7 +110,7 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 		sink_bool(sink, "threads_partial", true);
 		session->partial = true;
 	}
-	show_files(sink, target);
+	TRY(show_files(sink, target));
 	sink_end(sink);
 	show_file_lines(sink, target);
 	return CPEEK_OK;

@@ -8,7 +8,7 @@
 
 static unsigned what_of(const struct arguments *arguments)
 {
-	return arguments->items[0].given ? SHOW_FULL : 0;
+	return arguments->items[0].given ? SHOW_FULL : SHOW_BRIEF;
 }
 
 static enum cpeek_status run_locals(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)

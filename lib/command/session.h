@@ -11,6 +11,7 @@
 
 struct cpeek_session {
 	struct error error;
+	struct strbuf sentence; /* error, made safe for a terminal: what cpeek_error() answers */
 	struct cpeek_host host;
 	struct limits limits;
 	unsigned width;

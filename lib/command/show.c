@@ -11,14 +11,24 @@ enum {
 	TEXT_TOTAL = 16 << 10,
 };
 
+/* A part of a limit, but never none: 0 would lift it. */
+static uint64_t fraction(uint64_t limit, uint64_t divisor)
+{
+	return (limit + divisor - 1) / divisor;
+}
+
 struct limits show_limits(const struct cpeek_session *session, unsigned what)
 {
 	struct limits limits = session->limits;
 
 	if (session->json || what & SHOW_FULL)
-		limits = (struct limits){.total = JSON_TOTAL};
-	else
-		limits.total = TEXT_TOTAL;
+		return (struct limits){.total = JSON_TOTAL};
+	limits.total = TEXT_TOTAL;
+	if (what & SHOW_BRIEF) {
+		limits.elements = fraction(limits.elements, 10);
+		limits.string = fraction(limits.string, 5);
+		limits.depth = fraction(limits.depth, 4);
+	}
 	return limits;
 }
 
@@ -120,7 +130,7 @@ static bool fatal(enum cpeek_status status)
 enum cpeek_status show_variables(struct cpeek_session *session, struct sink *sink, const struct frame *frame,
 				 const char *name, const char *indent, unsigned what)
 {
-	struct variables variables = {session, sink, indent, what};
+	struct variables variables = {session, sink, indent, what | SHOW_BRIEF};
 
 	sink_object(sink, name);
 	enum cpeek_status status = frame_walk_variables(session->objects, frame, each_variable, &variables);

@@ -6,9 +6,13 @@
 
 #include "command/session.h"
 
-enum show_what { SHOW_LOCALS = 1, SHOW_FULL = 2 };
+enum show_what {
+	SHOW_LOCALS = 1,
+	SHOW_FULL = 2,  /* no limits */
+	SHOW_BRIEF = 4, /* one of many values: a fraction of the limits */
+};
 
-/* The limits for values: the session's, or none in JSON and with SHOW_FULL. */
+/* The limits for values: the session's, a fraction of them with SHOW_BRIEF, none in JSON and with SHOW_FULL. */
 struct limits show_limits(const struct cpeek_session *session, unsigned what);
 
 /* The fields address, type, repr, and truncated, partial, error where they apply, into the open record; and, when

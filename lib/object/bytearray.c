@@ -4,7 +4,7 @@
 #include "object/bytes.h"
 #include "object/class_name.h"
 
-/* bytearray_repr() of Objects/bytearrayobject.c */
+/* bytearray_repr() of Objects/bytearrayobject.c: it escapes single quotes wherever they stand. */
 static enum cpeek_status bytearray_decode(const struct object *object, struct value *value)
 {
 	const target_addr start = object_get(object, FIELD_PyByteArrayObject_ob_start);
@@ -12,7 +12,7 @@ static enum cpeek_status bytearray_decode(const struct object *object, struct va
 	value_text(value, class_name(object));
 	value_text(value, "(");
 	/* An empty one may point nowhere. */
-	TRY(bytes_put(object, value, start, object->ob_size));
+	TRY(bytes_put(object, value, start, object->ob_size, true));
 	value_text(value, ")");
 	return CPEEK_OK;
 }

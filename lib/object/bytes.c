@@ -7,9 +7,9 @@
 
 enum { CHUNK = 4096 };
 
-static void put_byte(struct strbuf *out, uint8_t byte, char quote)
+static void put_byte(struct strbuf *out, uint8_t byte, char escaped)
 {
-	if (byte == (uint8_t)quote || byte == '\\') {
+	if (byte == (uint8_t)escaped || byte == '\\') {
 		strbuf_putc(out, '\\');
 		strbuf_putc(out, (char)byte);
 	} else if (byte == '\t') {
@@ -27,7 +27,7 @@ static void put_byte(struct strbuf *out, uint8_t byte, char quote)
 
 /* PyBytes_Repr() of Objects/bytesobject.c, with smart quotes: double ones only around what has single ones and no
  * double ones. */
-static enum cpeek_status put_repr(const struct table *table, uint64_t end, struct strbuf *out)
+static enum cpeek_status put_repr(const struct table *table, uint64_t end, bool single_escaped, struct strbuf *out)
 {
 	bool has_single = false, has_double = false;
 	uint8_t buffer[CHUNK];
@@ -41,26 +41,28 @@ static enum cpeek_status put_repr(const struct table *table, uint64_t end, struc
 		has_double = has_double || memchr(bytes, '"', count);
 	}
 	const char quote = has_single && !has_double ? '"' : '\'';
+	const char escaped = single_escaped ? '\'' : quote;
 	strbuf_putc(out, 'b');
 	strbuf_putc(out, quote);
 	for (uint64_t i = 0; i < end; i += count) {
 		count = end - i < CHUNK ? (size_t)(end - i) : CHUNK;
 		TRY(table_read(table, i, count, buffer, &bytes));
 		for (size_t j = 0; j < count; j++)
-			put_byte(out, bytes[j], quote);
+			put_byte(out, bytes[j], escaped);
 	}
 	strbuf_putc(out, quote);
 	return CPEEK_OK;
 }
 
-enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count)
+enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count,
+			    bool single_escaped)
 {
 	const uint64_t limit = value_limits(value)->string;
 	struct table table;
 
 	TRY(table_open(object->objects, address, count, 1, &table));
 	const uint64_t end = limit && table.length > limit ? limit : table.length;
-	TRY(put_repr(&table, end, value_buffer(value)));
+	TRY(put_repr(&table, end, single_escaped, value_buffer(value)));
 	if (end < table.length)
 		value_cut(value, table.length - end, "bytes");
 	return CPEEK_OK;
@@ -68,7 +70,8 @@ enum cpeek_status bytes_put(const struct object *object, struct value *value, ta
 
 static enum cpeek_status bytes_decode(const struct object *object, struct value *value)
 {
-	return bytes_put(object, value, object_field_address(object, FIELD_PyBytesObject_ob_sval), object->ob_size);
+	return bytes_put(object, value, object_field_address(object, FIELD_PyBytesObject_ob_sval), object->ob_size,
+			 false);
 }
 
 /* tp_basicsize counts one byte of the text. */

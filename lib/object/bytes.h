@@ -6,8 +6,10 @@
 
 #include "object/decoder.h"
 
-/* The count bytes at address as a bytes literal, cut by the limit on text. Writes to value_buffer(): no part may wait
+/* The count bytes at address as a bytes literal, cut by the limit on text. single_escaped: "'" gets a backslash also
+ * between double quotes. Writes to value_buffer(): no part may wait
  * that is not text. FAULT, CORRUPT; what is there by then stays. */
-enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count);
+enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count,
+			    bool single_escaped);
 
 #endif

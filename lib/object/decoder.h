@@ -69,8 +69,12 @@ void value_object(struct value *value, target_addr address);
 /* The items of this object (through its decoder's items and next), between open and close: "[", "]". empty is shown
  * instead of both when there are none (NULL: open and close). A tuple of one gets its comma from trailing = true. */
 void value_items(struct value *value, const char *open, const char *close, bool trailing);
+/* The same, each key and value as "(key, value)". */
+void value_pairs(struct value *value, const char *open, const char *close);
 /* What stands for this object when it is met again inside itself: "[...]". Call it first. */
 void value_guard(struct value *value, const char *text);
+/* What stands for its items alone then. Call it first. */
+void value_guard_items(struct value *value, const char *text);
 /* A marker in place of something that cannot be had: <unreadable 0x7f…>, <corrupt …>; makes the answer partial. */
 void value_mark(struct value *value, enum cpeek_status status, target_addr address, const char *what);
 /* Something was cut by a limit: "… +4000 characters"; makes the answer truncated. */

@@ -6,8 +6,6 @@
 #include "base/memory.h"
 #include "object/number.h"
 
-#include <inttypes.h>
-
 enum {
 	TAG_SIGN = 3,      /* lv_tag's low bits, Include/internal/pycore_long.h (3.12+): 0 positive, 1 zero, 2 negative */
 	TAG_NEGATIVE = 2,
@@ -172,8 +170,11 @@ static enum cpeek_status int_decode(const struct object *object, struct value *v
 		const uint64_t longest = value_limits(value)->string ? CUT_DIGITS : NUMBER_DECIMAL_DIGITS;
 		return digits_wide(&digits) > longest ? put_hex(&digits, value) : put_decimal(&digits, value);
 	}
-	if (status == CPEEK_OK)
-		value_format(value, "%s%" PRIu64, digits.negative ? "-" : "", small);
+	if (status == CPEEK_OK) {
+		if (digits.negative)
+			strbuf_putc(value_buffer(value), '-');
+		number_put_small(value_buffer(value), small);
+	}
 	return status;
 }
 

@@ -4,6 +4,7 @@
 #include "object/number.h"
 #include "base/memory.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -58,15 +59,15 @@ static void decimal_increment(struct decimal *decimal)
 	}
 }
 
-/* The shortest decimal that reads back as value. Up to 15 digits, it is the nearest one with its zeros dropped. Of a
- * power of two the lower neighbour is closer than the upper one: a decimal above may read back where the nearest,
- * below, does not. */
+/* The shortest decimal that reads back as value. Of a normal number any 15 digits survive, so that a shorter one is
+ * the nearest one of 15 with its zeros dropped; a subnormal one has less precision. Of a power of two the lower
+ * neighbour is closer than the upper one: a decimal above may read back where the nearest, below, does not. */
 static struct decimal decimal_shortest(double value)
 {
 	struct decimal decimal;
 	int exponent;
 
-	for (int count = 15; count < FLOAT_DIGITS; count++) {
+	for (int count = value < DBL_MIN ? 1 : DBL_DIG; count < FLOAT_DIGITS; count++) {
 		decimal = decimal_round(value, count);
 		if (decimal_is(&decimal, value))
 			break;
@@ -168,6 +169,17 @@ static inline uint64_t limb_step(uint64_t *limb, uint64_t carry)
 	return quotient;
 }
 
+void number_put_small(struct strbuf *out, uint64_t value)
+{
+	char text[20];
+	char *start = text + sizeof(text);
+
+	do
+		*--start = (char)('0' + value % 10);
+	while (value /= 10);
+	strbuf_append(out, start, (size_t)(text + sizeof(text) - start));
+}
+
 bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count)
 {
 	size_t used = 0;
@@ -178,7 +190,7 @@ bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count
 		uint64_t value = count == 0 ? 0 : digits[0];
 		if (count == 2)
 			value |= (uint64_t)digits[1] << NUMBER_DIGIT_BITS;
-		strbuf_printf(out, "%" PRIu64, value);
+		number_put_small(out, value);
 		return true;
 	}
 	/* A limb holds more than 59 bits. */
@@ -198,7 +210,7 @@ bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count
 		if (carry)
 			limbs[used++] = carry;
 	}
-	strbuf_printf(out, "%" PRIu64, limbs[used - 1]);
+	number_put_small(out, limbs[used - 1]);
 	for (size_t j = used - 1; j-- > 0;)
 		strbuf_printf(out, "%0*" PRIu64, LIMB_DIGITS, limbs[j]);
 	memory_free(limbs);

@@ -17,7 +17,9 @@ void number_put_float(struct strbuf *out, double value);
 /* The same without ".0", as complex shows its parts; plus: "+" before what is not negative. */
 void number_put_complex_part(struct strbuf *out, double value, bool plus);
 
-/* An unsigned integer in decimal: count digits of NUMBER_DIGIT_BITS bits, the least significant first. false when
+/* An unsigned integer in decimal; printf() would take most of the time of a long list. */
+void number_put_small(struct strbuf *out, uint64_t value);
+/* The same of any size: count digits of NUMBER_DIGIT_BITS bits, the least significant first. false when
  * memory is out. count <= NUMBER_DECIMAL_DIGITS. */
 bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count);
 /* Its highest hexadecimal digits, at most limit (0: all) of them, behind "0x"; returns how many more there are. */

@@ -58,6 +58,7 @@ struct value {
 	bool attributes;
 	bool exact;     /* the object at hand is shown by TASK_EXACT: it is active, and no cycle */
 	bool recursive; /* value_guard() found a cycle: the parts that follow are dropped */
+	const char *instead_of_items; /* value_guard_items() found one: items are replaced by this; else NULL */
 	bool no_memory;
 };
 
@@ -159,6 +160,12 @@ void value_guard(struct value *value, const char *text)
 	}
 }
 
+void value_guard_items(struct value *value, const char *text)
+{
+	if (!value->exact && map_find(&value->active, value->object->address))
+		value->instead_of_items = text;
+}
+
 void value_cut(struct value *value, uint64_t count, const char *what)
 {
 	value_format(value, "… +%" PRIu64 " %s", count, what);
@@ -176,10 +183,14 @@ void value_mark(struct value *value, enum cpeek_status status, target_addr addre
 	note_partial(value, status, address, what);
 }
 
-void value_items(struct value *value, const char *open, const char *close, bool trailing)
+static void add_items(struct value *value, const char *open, const char *close, bool trailing, bool pairs)
 {
 	struct items items;
 
+	if (value->instead_of_items) {
+		value_text(value, value->instead_of_items);
+		return;
+	}
 	enum cpeek_status status = items_start(value->object, &items);
 	if (status != CPEEK_OK) {
 		value_text(value, open);
@@ -198,9 +209,20 @@ void value_items(struct value *value, const char *open, const char *close, bool 
 	if (!task)
 		return;
 	task->items = items;
+	task->items.pairs |= pairs;
 	task->close = close;
 	task->shown = 0;
 	task->trailing = trailing;
+}
+
+void value_items(struct value *value, const char *open, const char *close, bool trailing)
+{
+	add_items(value, open, close, trailing, false);
+}
+
+void value_pairs(struct value *value, const char *open, const char *close)
+{
+	add_items(value, open, close, false, true);
 }
 
 /* ---- The walk ---- */
@@ -354,7 +376,7 @@ static void decode_object(struct value *value, const struct object *object, uint
 		return;
 	}
 	enum cpeek_status status = object->type->decoder->decode(object, value);
-	if (active && !exact && !value->recursive && value->pending.count) {
+	if (active && !exact && !value->recursive && !value->instead_of_items && value->pending.count) {
 		/* A cycle through a type that CPython does not guard (it would overflow its stack there). */
 		value->pending.count = 0;
 		put_default(value, object);
@@ -372,6 +394,7 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 
 	value->depth = depth;
 	value->recursive = false;
+	value->instead_of_items = NULL;
 	value->exact = exact;
 	enum cpeek_status status = object_read(value->objects, address, &object);
 	if (status != CPEEK_OK) {
@@ -400,6 +423,15 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 	value->object = NULL;
 }
 
+static void push_text(struct value *value, const char *text, uint32_t depth)
+{
+	struct task *task = push(value, TASK_TEXT, depth);
+	if (task) {
+		task->text = text;
+		task->length = strlen(text);
+	}
+}
+
 static void step_items(struct value *value, struct task task)
 {
 	struct item item;
@@ -423,20 +455,22 @@ static void step_items(struct value *value, struct task task)
 	}
 	if (task.shown++)
 		strbuf_puts(value->out, ", ");
+	const bool pair = task.items.pairs && item.key;
 	struct task *next = push(value, TASK_ITEMS, task.depth);
 	if (next)
 		*next = task;
+	if (pair)
+		push_text(value, ")", task.depth);
 	next = push(value, TASK_OBJECT, task.depth);
 	if (next)
 		next->object = item.value;
 	if (!item.key)
 		return;
-	if ((next = push(value, TASK_TEXT, task.depth)) != NULL) {
-		next->text = ": ";
-		next->length = 2;
-	}
+	push_text(value, pair ? ", " : ": ", task.depth);
 	if ((next = push(value, TASK_OBJECT, task.depth)) != NULL)
 		next->object = item.key;
+	if (pair)
+		strbuf_putc(value->out, '(');
 }
 
 static void step(struct value *value)

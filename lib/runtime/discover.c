@@ -61,6 +61,12 @@ static enum cpeek_status search_module(struct target *target, const struct targe
 		return add(target, module, address, candidates, "section .PyRuntime of %s", module->path);
 	if (status == CPEEK_NO_MEMORY)
 		return status;
+	/* Before 3.7 there was no _PyRuntime: found all the same, so that it can be refused by its version. */
+	status = target_find_symbol(target, module, "_PyThreadState_Current", &address, &size);
+	if (status == CPEEK_OK)
+		return add(target, module, address, candidates, "symbol _PyThreadState_Current of %s", module->path);
+	if (status == CPEEK_NO_MEMORY)
+		return status;
 	candidates->missing_files |= !module->file;
 	return CPEEK_OK;
 }

@@ -48,8 +48,8 @@ static enum cpeek_status refuse_version(struct python *python, const struct cand
 static enum cpeek_status try_candidate(struct python *python, const struct candidate *candidate, const char *forced,
 				       char *failed_check, size_t size)
 {
-	python->layout = layout_of(python, candidate, forced);
-	if (!python->layout)
+	const struct layout *layout = layout_of(python, candidate, forced);
+	if (!layout)
 		return CPEEK_UNSUPPORTED;
 	python->runtime = candidate->address;
 	python->version_hex = candidate->version_hex;
@@ -57,7 +57,14 @@ static enum cpeek_status try_candidate(struct python *python, const struct candi
 	(void)snprintf(python->build, sizeof(python->build), "%s", candidate->build);
 	(void)snprintf(python->runtime_evidence, sizeof(python->runtime_evidence), "%s", candidate->evidence);
 	(void)snprintf(python->version_evidence, sizeof(python->version_evidence), "%s", candidate->version_evidence);
-	return prove_layout(python, failed_check, size);
+	enum cpeek_status status = CPEEK_UNSUPPORTED;
+	for (; layout; layout = layout_find_next(layout, candidate->version_hex)) {
+		python->layout = layout;
+		status = prove_layout(python, failed_check, size);
+		if (status == CPEEK_OK || status == CPEEK_NO_MEMORY)
+			break;
+	}
+	return status;
 }
 
 static enum cpeek_status try_all(struct python *python, const struct candidates *candidates, const char *forced)

@@ -28,16 +28,16 @@ static void format_version(uint32_t hex, char *version, size_t size)
 	const char *level = levels[hex >> 4 & 0xf];
 
 	if (level)
-		(void)snprintf(version, size, "3.%u.%u%s%u", hex >> 16 & 0xff, hex >> 8 & 0xff, level, hex & 0xf);
+		(void)snprintf(version, size, "%u.%u.%u%s%u", hex >> 24, hex >> 16 & 0xff, hex >> 8 & 0xff, level, hex & 0xf);
 	else
-		(void)snprintf(version, size, "3.%u.%u", hex >> 16 & 0xff, hex >> 8 & 0xff);
+		(void)snprintf(version, size, "%u.%u.%u", hex >> 24, hex >> 16 & 0xff, hex >> 8 & 0xff);
 }
 
 bool version_parse(const char *text, uint32_t *ret_hex, char *version, size_t size)
 {
 	char *end;
 
-	if (strncmp(text, "3.", 2) != 0 || text[2] < '0' || text[2] > '9')
+	if ((text[0] != '2' && text[0] != '3') || text[1] != '.' || text[2] < '0' || text[2] > '9')
 		return false;
 	unsigned long minor = strtoul(text + 2, &end, 10), micro = 0, serial = 0;
 	uint32_t level = 0xf;
@@ -55,7 +55,7 @@ bool version_parse(const char *text, uint32_t *ret_hex, char *version, size_t si
 		end++;
 	if (micro > 255 || serial > 15 || *end != ' ')
 		return false;
-	*ret_hex = 3u << 24 | (uint32_t)minor << 16 | (uint32_t)micro << 8 | level << 4 | (uint32_t)serial;
+	*ret_hex = (uint32_t)(text[0] - '0') << 24 | (uint32_t)minor << 16 | (uint32_t)micro << 8 | level << 4 | (uint32_t)serial;
 	format_version(*ret_hex, version, size);
 	return true;
 }
@@ -112,10 +112,10 @@ static bool text_at(const char *text, size_t length, struct candidate *candidate
 	return true;
 }
 
-static bool text_in(const char *bytes, size_t length, struct candidate *candidate)
+static bool text_in(const char *bytes, size_t length, const char *major, struct candidate *candidate)
 {
 	for (const char *at = bytes; at + VERSION_TEXT_MIN < bytes + length; at++) {
-		at = memmem(at, (size_t)(bytes + length - at), "3.", 2);
+		at = memmem(at, (size_t)(bytes + length - at), major, 2);
 		if (!at)
 			return false;
 		if ((at == bytes || at[-1] == '\0') && text_at(at, (size_t)(bytes + length - at), candidate))
@@ -131,7 +131,8 @@ static bool text_in_range(struct target *target, target_addr start, target_addr 
 
 	if (!bytes)
 		return false;
-	bool found = target_read_some(target, start, bytes, length, &length) == CPEEK_OK && text_in(bytes, length, candidate);
+	bool found = target_read_some(target, start, bytes, length, &length) == CPEEK_OK &&
+		     (text_in(bytes, length, "3.", candidate) || text_in(bytes, length, "2.", candidate));
 	memory_free(bytes);
 	return found;
 }

@@ -14,6 +14,8 @@
  *            is written; an object or array inside it is not shown;
  *   lines    sink_line() and the styled spans before it: text only.
  *
+ *   records  sink_records(): a table in text, JSON Lines in JSON;
+ *
  * JSON: one document, whose top is the first object opened; between sink_records() and its sink_end() each record is
  * a document on a line of its own (JSON Lines). Calls that make no sense (an end too many, an item without the name
  * that it needs) are harmless, and JSON stays valid.

@@ -63,18 +63,19 @@ static unsigned char text_open(struct sink *sink, enum sink_shape shape, const c
 	struct text *text = text_of(sink);
 	const unsigned char *level = sink_level(sink);
 	bool holds_fields = shape == SHAPE_OBJECT || shape == SHAPE_CARD;
+	bool is_table = shape == SHAPE_TABLE || shape == SHAPE_RECORDS;
 
 	(void)name; /* what is shown of structure is titles: of columns, of lines in a card */
 	if (level && *level == LEVEL_TABLE)
 		return holds_fields ? LEVEL_ROW : LEVEL_DARK;
 	if (level && (*level == LEVEL_ROW || *level == LEVEL_DARK))
 		return LEVEL_DARK;
-	if (shape != SHAPE_TABLE && shape != SHAPE_CARD)
+	if (!is_table && shape != SHAPE_CARD)
 		return LEVEL_OPEN;
 	close_line(text);
-	grid_begin(&text->grid, shape == SHAPE_TABLE ? GRID_TABLE : GRID_CARD);
+	grid_begin(&text->grid, is_table ? GRID_TABLE : GRID_CARD);
 	sink->lost |= text->grid.lost;
-	return shape == SHAPE_TABLE ? LEVEL_TABLE : LEVEL_CARD;
+	return is_table ? LEVEL_TABLE : LEVEL_CARD;
 }
 
 static void text_close(struct sink *sink, unsigned char level)

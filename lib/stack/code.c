@@ -160,8 +160,9 @@ enum cpeek_status code_find_position(struct objects *objects, const struct code 
 	const struct position unknown = {-1, -1, -1, -1};
 	struct span table;
 
-	/* One unit before the code is where a frame stands that has not begun. */
-	if (byte_offset < -UNIT || byte_offset % UNIT || (code->length >= 0 && byte_offset >= code->length)) {
+	/* A frame that has not begun stands before the code: at -1 (to 3.9) or one instruction. */
+	if (byte_offset < -UNIT || (byte_offset >= 0 && byte_offset % UNIT) ||
+	    (code->length >= 0 && byte_offset >= code->length)) {
 		*ret = unknown;
 		return CPEEK_OK;
 	}

@@ -8,6 +8,17 @@ import subprocess
 import lldb
 
 
+def context(debugger):
+    """What commands work on: inside of "script" it is not followed by lldb itself."""
+    target = debugger.GetSelectedTarget()
+    process = target.GetProcess()
+    thread = process.GetSelectedThread()
+    for scope in (thread, process, target):
+        if scope.IsValid():
+            return lldb.SBExecutionContext(scope)
+    return lldb.SBExecutionContext()
+
+
 def drive(debugger, lines):
     debugger.SetAsync(False)
     interpreter = debugger.GetCommandInterpreter()
@@ -19,6 +30,6 @@ def drive(debugger, lines):
                 output, error = done.stdout.decode(), done.stderr.decode()
             else:
                 result = lldb.SBCommandReturnObject()
-                interpreter.HandleCommand(line, result)
+                interpreter.HandleCommand(line, context(debugger), result)
                 output, error = result.GetOutput() or "", result.GetError() or ""
             file.write(json.dumps({"line": line, "output": output, "error": error}) + "\n")

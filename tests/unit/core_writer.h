@@ -14,7 +14,7 @@
 
 struct writer_bytes {
 	unsigned char *data;
-	size_t size;
+	size_t size, capacity;
 };
 
 struct writer_segment {
@@ -38,7 +38,10 @@ struct core_writer {
 
 static inline void writer_append(struct writer_bytes *bytes, const void *data, size_t size)
 {
-	bytes->data = realloc(bytes->data, bytes->size + size + 1);
+	if (bytes->size + size >= bytes->capacity) {
+		bytes->capacity = 2 * (bytes->size + size) + 64;
+		bytes->data = realloc(bytes->data, bytes->capacity);
+	}
 	if (size && data)
 		memcpy(bytes->data + bytes->size, data, size);
 	else if (size)
@@ -77,8 +80,8 @@ static inline void writer_destroy(struct core_writer *writer)
 static inline struct writer_segment *writer_segment(struct core_writer *writer, uint64_t vaddr, uint64_t memsz,
 						    const void *bytes, size_t filesz, uint32_t flags)
 {
-	writer->segments =
-		realloc(writer->segments, (writer->segment_count + 1) * sizeof(*writer->segments));
+	if ((writer->segment_count & (writer->segment_count - 1)) == 0) /* a power of two: full */
+		writer->segments = realloc(writer->segments, (2 * writer->segment_count + 1) * sizeof(*writer->segments));
 	struct writer_segment *segment = &writer->segments[writer->segment_count++];
 	*segment = (struct writer_segment){PT_LOAD, flags, vaddr, filesz, memsz, 1, writer->data.size, false, 0};
 	writer_append(&writer->data, bytes, filesz);

@@ -603,7 +603,7 @@ static void test_truncated(void)
 		size_t opened = 0;
 		for (size_t size = 0; size < core.size; size++) {
 			/* A block of its own, so that the sanitizer sees what is read behind it. */
-			struct writer_bytes cut = {core.data, size};
+			struct writer_bytes cut = {core.data, size, 0};
 			struct target *target = NULL;
 			enum cpeek_status status = open_bytes(&cut, NULL, &target);
 			if (status != CPEEK_OK) {
@@ -618,7 +618,7 @@ static void test_truncated(void)
 			target_destroy(target);
 		}
 		CHECK(opened > core.size / 2);
-		struct writer_bytes cut = {core.data, core.size - 20};
+		struct writer_bytes cut = {core.data, core.size - 20, 0};
 		struct target *target = NULL;
 		unsigned char buffer[16];
 		size_t count;
@@ -746,7 +746,7 @@ static void check_error(const char *path, enum cpeek_status status, const char *
 static void check_error_of_bytes(const char *bytes, size_t size, const char *part)
 {
 	const char *path = path_of("wrong");
-	struct writer_bytes content = {(unsigned char *)(uintptr_t)bytes, size};
+	struct writer_bytes content = {(unsigned char *)(uintptr_t)bytes, size, 0};
 	CHECK(writer_save(&content, path));
 	check_error(path, CPEEK_IO, part);
 }

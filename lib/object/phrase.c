@@ -1,0 +1,146 @@
+/*
+ * Pieces of reprs. Knows of functions, methods and modules where their names are; their reprs are in their own files.
+ */
+#include "object/phrase.h"
+
+#include <string.h>
+
+enum {
+	NAME_MAX_LENGTH = 4096, /* characters; a longer name is cut */
+	FORWARDS_MAX = 16,      /* methods of methods */
+};
+
+void value_str(struct value *value, struct objects *objects, target_addr address)
+{
+	const uint64_t limit = value_limits(value)->string;
+	struct strbuf text = {0};
+	uint64_t cut = 0;
+
+	enum cpeek_status status = str_read(objects, address, limit, &text, &cut);
+	if (status == CPEEK_OK)
+		value_bytes(value, strbuf_text(&text), text.length);
+	else
+		value_mark(value, status, address, "str");
+	if (cut)
+		value_cut(value, cut, "characters");
+	strbuf_deinit(&text);
+}
+
+void value_cstring(struct value *value, struct objects *objects, target_addr address)
+{
+	char text[TYPE_NAME];
+
+	enum cpeek_status status = target_read_cstring(objects->target, address, text, sizeof(text));
+	if (status == CPEEK_OK || status == CPEEK_LIMIT)
+		value_text(value, text);
+	else
+		value_mark(value, status, address, "name");
+}
+
+void value_type_name(struct value *value, struct objects *objects, target_addr address)
+{
+	const struct type *type;
+
+	enum cpeek_status status = type_read(objects, address, &type);
+	if (status == CPEEK_OK)
+		value_text(value, type->tp_name);
+	else
+		value_mark(value, status, address, "type");
+}
+
+/* ---- Names ---- */
+
+static enum cpeek_status append_cstring(struct objects *objects, target_addr address, struct strbuf *out)
+{
+	char text[TYPE_NAME];
+
+	enum cpeek_status status = target_read_cstring(objects->target, address, text, sizeof(text));
+	if (status != CPEEK_OK && status != CPEEK_LIMIT)
+		return status;
+	strbuf_puts(out, text);
+	return CPEEK_OK;
+}
+
+/* type_name() and type_qualname() of Objects/typeobject.c */
+static enum cpeek_status append_type(struct objects *objects, target_addr address, bool qualified, struct strbuf *out)
+{
+	const struct type *type;
+
+	TRY(type_read(objects, address, &type));
+	const char *dot = strrchr(type->tp_name, '.');
+	bool whole = type->python_class || !dot;
+	strbuf_puts(out, qualified ? type->qualname : whole ? type->tp_name : dot + 1);
+	return CPEEK_OK;
+}
+
+/* meth_get__name__() and meth_get__qualname__() of Objects/methodobject.c */
+static enum cpeek_status append_builtin(const struct object *object, bool qualified, struct strbuf *out)
+{
+	struct objects *objects = object->objects;
+	const target_addr self = object_get(object, FIELD_PyCFunctionObject_m_self);
+	struct object bound;
+	uint64_t name;
+
+	TRY(field_read(objects, object_get(object, FIELD_PyCFunctionObject_m_ml), FIELD_PyMethodDef_ml_name, &name));
+	if (qualified && self) {
+		TRY(object_read(objects, self, &bound));
+		if (bound.type->flags & TYPE_TYPE_SUBCLASS) {
+			TRY(append_type(objects, self, true, out));
+			strbuf_putc(out, '.');
+		} else if (strcmp(bound.type->tp_name, "module") != 0) {
+			strbuf_puts(out, bound.type->qualname);
+			strbuf_putc(out, '.');
+		}
+	}
+	return append_cstring(objects, name, out);
+}
+
+/* Types that keep their names in fields. */
+static const struct named {
+	const char *type;
+	enum layout_field name, qualname;
+} named[] = {
+	{"function", FIELD_PyFunctionObject_func_name, FIELD_PyFunctionObject_func_qualname},
+	{"generator", FIELD_PyGenObject_gi_name, FIELD_PyGenObject_gi_qualname},
+	{"coroutine", FIELD_PyGenObject_gi_name, FIELD_PyGenObject_gi_qualname},
+	{"async_generator", FIELD_PyGenObject_gi_name, FIELD_PyGenObject_gi_qualname},
+	{"method_descriptor", FIELD_PyDescrObject_d_name, FIELD_PyDescrObject_d_qualname},
+	{"classmethod_descriptor", FIELD_PyDescrObject_d_name, FIELD_PyDescrObject_d_qualname},
+	{"wrapper_descriptor", FIELD_PyDescrObject_d_name, FIELD_PyDescrObject_d_qualname},
+	{"getset_descriptor", FIELD_PyDescrObject_d_name, FIELD_PyDescrObject_d_qualname},
+	{"member_descriptor", FIELD_PyDescrObject_d_name, FIELD_PyDescrObject_d_qualname},
+};
+
+enum cpeek_status name_read(struct objects *objects, target_addr address, const char *attribute, struct strbuf *out)
+{
+	const bool qualified = strcmp(attribute, "__qualname__") == 0;
+	struct object object;
+	target_addr found;
+
+	for (int i = 0; i < FORWARDS_MAX; i++) {
+		TRY(object_read(objects, address, &object));
+		if (object.type->flags & TYPE_TYPE_SUBCLASS)
+			return append_type(objects, address, qualified, out);
+		/* method_getattro() of Objects/classobject.c */
+		if (object.type->python_class || strcmp(object.type->tp_name, "method") != 0)
+			break;
+		address = object_get(&object, FIELD_PyMethodObject_im_func);
+	}
+	if (!object.type->python_class) {
+		if (strcmp(object.type->tp_name, "builtin_function_or_method") == 0 ||
+		    strcmp(object.type->tp_name, "builtin_method") == 0)
+			return append_builtin(&object, qualified, out);
+		for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) {
+			if (strcmp(named[i].type, object.type->tp_name) != 0)
+				continue;
+			found = object_get(&object, qualified ? named[i].qualname : named[i].name);
+			return found ? str_read(objects, found, NAME_MAX_LENGTH, out, NULL) : CPEEK_NOT_FOUND;
+		}
+	}
+	TRY(attribute_find(&object, attribute, strlen(attribute), &found));
+	const size_t before = out->length;
+	enum cpeek_status status = str_read(objects, found, NAME_MAX_LENGTH, out, NULL);
+	if (status == CPEEK_CORRUPT && out->length == before)
+		return CPEEK_NOT_FOUND; /* a property, or whatever else no str is */
+	return status;
+}
