@@ -117,17 +117,18 @@ lldb_packages() {
 
 # ---- Build and install ----
 
-# build FOLDER MESON-OPTIONS…: configures the folder, or does so again, and compiles.
+# build FOLDER TARGETS MESON-OPTIONS…: configures the folder, or does so again, and compiles.
 build() {
-	local folder=$1 again=()
-	shift
+	local folder=$1 targets=$2 again=()
+	shift 2
 	[ ! -e "$folder/build.ninja" ] || again=(--reconfigure)
 	mkdir -p "$folder"
 	meson setup "${again[@]}" "$@" "$folder" >"$folder/setup.log" 2>&1 || {
 		tail -n 20 "$folder/setup.log" >&2
 		return 1
 	}
-	ninja -C "$folder" >"$folder/compile.log" 2>&1 || {
+	# shellcheck disable=SC2086 # names, one a word
+	ninja -C "$folder" $targets >"$folder/compile.log" 2>&1 || {
 		grep -A 20 -m 1 '^FAILED' "$folder/compile.log" >&2 || tail -n 20 "$folder/compile.log" >&2
 		return 1
 	}
@@ -145,7 +146,7 @@ do_install() {
 	need "${build_packages[@]}"
 	check_tools
 	say "building"
-	build build --prefix "$prefix" --libdir lib || fail "the build failed: see build/setup.log and build/compile.log"
+	build build all --prefix "$prefix" --libdir lib || fail "the build failed: see build/setup.log and build/compile.log"
 	say "installing under $prefix"
 	remove_files
 	meson install -C build --no-rebuild --quiet || fail "cannot install under $prefix: pass another --prefix, or be root"
@@ -209,7 +210,7 @@ add_gdbinit() {
 }
 
 add_lldbinit() {
-	add_line "$HOME/.lldbinit" "command script import $share/lldb/cpeek_lldb.py"
+	add_line "$HOME/.lldbinit" "command script import \"$share/lldb/cpeek_lldb.py\""
 	link_lldb_module
 }
 
@@ -315,7 +316,7 @@ build_and_test() {
 	local name=$1 folder=$2
 	shift 2
 	say "$name"
-	if ! build "$folder" --libdir lib -Dwerror=true "$@"; then
+	if ! build "$folder" "all test-programs" --libdir lib -Dwerror=true "$@"; then
 		tally "$name: build" 0 1 0
 		return
 	fi

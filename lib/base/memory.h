@@ -14,6 +14,10 @@ void *memory_realloc(void *block, size_t size);
 void memory_free(void *block);
 char *memory_strdup(const char *text);
 
+/* How many allocations failed so far on this thread: who must not call an answer complete when some code below went on
+ * without memory compares two of these. */
+uint64_t memory_failures(void);
+
 /* For tests: the count-th allocation from now on fails, once (1 is the next; 0 switches this off). */
 void memory_fail_at(uint64_t count);
 /* How many allocations are left until the one that fails; 0 when it has failed, or none will. */

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "base/memory.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,19 @@ static enum cpeek_status parse(struct cpeek_session *session, const struct comma
 	return CPEEK_OK;
 }
 
+/* Something was left out, and nothing in the answer shows it. */
+static void show_left_out(const struct cpeek_session *session, bool unreadable, struct sink *sink)
+{
+	const struct target *target = session->target;
+
+	if (unreadable)
+		sink_span_format(sink, SINK_MARK, "<something was left out: 0x%" PRIx64 " is unreadable (%s)>",
+				 target->fault_address, target_hole_text(target->fault_hole));
+	else
+		sink_span(sink, SINK_MARK, "<something was left out: a structure of the target contradicts itself>");
+	sink_line(sink, NULL);
+}
+
 static enum cpeek_status run_parsed(struct cpeek_session *session, const struct command *command,
 				    const struct arguments *arguments, uint32_t format, cpeek_write_fn write, void *arg)
 {
@@ -190,10 +204,20 @@ static enum cpeek_status run_parsed(struct cpeek_session *session, const struct 
 					  : sink_create_text(write, arg, format & CPEEK_COLOR, session->width);
 	if (!sink)
 		return error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
+	const uint64_t failures = session_failures(session), faults = session->target->faults;
+	const uint64_t no_memory = memory_failures();
 	enum cpeek_status status = command->run(session, arguments, sink);
+	const bool failed = session_failures(session) != failures;
+	if (status == CPEEK_OK && failed && !session->partial)
+		show_left_out(session, session->target->faults != faults, sink);
+	session->partial |= failed;
 	enum cpeek_status finished = sink_finish(sink);
 	if (status == CPEEK_OK)
 		status = finished;
+	if (status == CPEEK_OK && memory_failures() != no_memory)
+		status = error_set(&session->error, CPEEK_NO_MEMORY, "out of memory: the answer is not complete");
+	if (failed || status == CPEEK_NO_MEMORY)
+		session_forget(session);
 	return status == CPEEK_OK && session->partial ? CPEEK_PARTIAL : status;
 }
 

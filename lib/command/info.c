@@ -69,6 +69,25 @@ static void show_file_lines(struct sink *sink, const struct target *target)
 	}
 }
 
+/* sys.version; a program may have replaced or removed it. */
+static enum cpeek_status show_build(struct cpeek_session *session, struct sink *sink)
+{
+	target_addr version;
+
+	if (!session->python->interpreter_count)
+		return CPEEK_OK;
+	strbuf_clear(&session->text);
+	enum cpeek_status status =
+		dict_find(session->objects, session->python->interpreters[0].sysdict, "version", 7, &version);
+	if (status == CPEEK_OK)
+		status = str_read(session->objects, version, 0, &session->text, NULL);
+	if (status == CPEEK_OK)
+		sink_bytes(sink, "build", strbuf_text(&session->text), session->text.length);
+	else if (status != CPEEK_NO_MEMORY)
+		sink_null(sink, "build");
+	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK;
+}
+
 static enum cpeek_status run(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)
 {
 	struct target *target = session->target;
@@ -81,8 +100,7 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	sink_bool(sink, "debug", python->layout->debug);
 	sink_bool(sink, "free_threaded", python->layout->free_threaded);
 	sink_end(sink);
-	if (python->build[0])
-		sink_string(sink, "build", python->build);
+	TRY(show_build(session, sink));
 	sink_string(sink, "arch", machine_name(target->machine));
 	sink_unsigned(sink, "pointer_size", target->pointer_size);
 	sink_string(sink, "target", kind_name(target->kind));

@@ -20,9 +20,22 @@ bool session_cancelled(struct cpeek_session *session)
 static void forget_stack(struct cpeek_session *session)
 {
 	stack_deinit(&session->stack);
-	session->stack = (struct stack){0};
 	session->stack_read = false;
 	session->frame = 0;
+}
+
+uint64_t session_failures(const struct cpeek_session *session)
+{
+	return session->target->faults + session->objects->failures;
+}
+
+void session_forget(struct cpeek_session *session)
+{
+	const size_t frame = session->frame;
+
+	forget_stack(session);
+	session->frame = frame;
+	objects_forget(session->objects);
 }
 
 void session_close(struct cpeek_session *session)
@@ -81,6 +94,7 @@ static enum cpeek_status open_objects(struct cpeek_session *session, const struc
 {
 	TRY(runtime_open(session->target, options->python, &session->python));
 	TRY(objects_create(session->python, &session->objects));
+	session->objects->frames = &stack_hooks;
 	session->objects->cancelled = cancelled;
 	session->objects->cancelled_arg = session;
 	TRY(prove_objects(session));
@@ -95,8 +109,12 @@ static enum cpeek_status open_objects(struct cpeek_session *session, const struc
 enum cpeek_status session_open(struct cpeek_session *session, struct target *target,
 			       const struct cpeek_open_options *options)
 {
+	const uint64_t failures = memory_failures();
+
 	session->target = target;
 	enum cpeek_status status = open_objects(session, options);
+	if (memory_failures() != failures)
+		status = error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
 	if (status != CPEEK_OK)
 		session_close(session);
 	return status;
@@ -111,6 +129,7 @@ enum cpeek_status session_refresh(struct cpeek_session *session)
 	TRY(target_refresh(session->target));
 	TRY(runtime_refresh(session->python));
 	TRY(objects_create(session->python, &objects)); /* types may have come and gone */
+	objects->frames = &stack_hooks;
 	objects->cancelled = cancelled;
 	objects->cancelled_arg = session;
 	objects_destroy(session->objects);
@@ -161,7 +180,6 @@ enum cpeek_status session_stack(struct cpeek_session *session, const struct stac
 	if (!session->stack_read) {
 		TRY(stack_read(session->objects, thread, &session->stack));
 		session->stack_read = true;
-		session->frame = 0;
 	}
 	*ret = &session->stack;
 	return CPEEK_OK;

@@ -40,6 +40,11 @@ void session_close(struct cpeek_session *session);
 /* Takes over a target: finds its Python, selects a thread. On failure the target is destroyed. */
 enum cpeek_status session_open(struct cpeek_session *session, struct target *target,
 			       const struct cpeek_open_options *options);
+/* How often so far something of the target could not be had: the answer of a command during which this increased lacks
+ * something. */
+uint64_t session_failures(const struct cpeek_session *session);
+/* Forgets what was learnt of the target, as it may be wrong since something failed. The selection stays. */
+void session_forget(struct cpeek_session *session);
 /* The target has run. */
 enum cpeek_status session_refresh(struct cpeek_session *session);
 /* Selects the thread of an LWP, and its newest frame. NOT_FOUND when no Python thread is on it. */

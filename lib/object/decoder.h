@@ -33,6 +33,7 @@ struct items {
 	const struct object_type *under; /* for a view: whose next it goes through */
 	uint8_t form;                    /* the decoder's own: how its table is read */
 	bool pairs;                      /* a key and its value are shown as "(key, value)", not "key: value" */
+	bool keywords;                   /* or as "key=value", the key bare */
 };
 
 /* ---- Edges: what an object refers to ---- */
@@ -71,6 +72,11 @@ void value_object(struct value *value, target_addr address);
 void value_items(struct value *value, const char *open, const char *close, bool trailing);
 /* The same, each key and value as "(key, value)". */
 void value_pairs(struct value *value, const char *open, const char *close);
+/* The items of another container as the arguments of a call: each behind ", ", but not the first one with
+ * ARGUMENTS_FIRST; with ARGUMENTS_KEYWORDS as "name=value", leaving out what has no name; with ARGUMENTS_REST without
+ * the first item. */
+enum { ARGUMENTS_FIRST = 1, ARGUMENTS_KEYWORDS = 2, ARGUMENTS_REST = 4 };
+void value_arguments(struct value *value, target_addr container, unsigned how);
 /* What stands for this object when it is met again inside itself: "[...]". Call it first. */
 void value_guard(struct value *value, const char *text);
 /* What stands for its items alone then. Call it first. */
@@ -87,7 +93,9 @@ struct strbuf *value_buffer(struct value *value);
 /* ---- The decoder itself ---- */
 
 struct object_type {
-	const char *name;              /* tp_name: "list", "collections.OrderedDict" */
+	const char *name;              /* tp_name: "list"; "a|b" when versions differ */
+	/* For types that no name tells: whether a type of C code is one. Asked when no name fits. */
+	bool (*matches)(struct objects *objects, const struct type *type);
 	enum layout_struct structure;  /* tp_basicsize must cover it */
 	/* What repr() says. NULL: <module.T object at 0x…>. Errors are turned into a marker by the caller. */
 	enum cpeek_status (*decode)(const struct object *object, struct value *value);
@@ -104,8 +112,8 @@ struct object_type {
 	enum cpeek_status (*size)(const struct object *object, uint64_t *ret);
 };
 
-/* The decoder for a tp_name; NULL when there is none. */
-const struct object_type *object_type_find(const char *tp_name);
+/* The decoder for a type of C code; NULL when there is none. */
+const struct object_type *object_type_find(struct objects *objects, const struct type *type);
 
 /* ---- Walkers over one object ---- */
 
@@ -120,6 +128,11 @@ enum cpeek_status items_start(const struct object *object, struct items *ret);
 enum cpeek_status items_next(struct items *items, struct item *ret);
 /* Attributes of an instance by name, in insertion order: keys are str objects. NOT_FOUND when it has none. */
 enum cpeek_status attributes_start(const struct object *object, struct items *ret);
+/* One of them by name, slots and class attributes included; no descriptor is called. NOT_FOUND, FAULT, CORRUPT. */
+enum cpeek_status attribute_find(const struct object *object, const char *name, size_t length, target_addr *ret);
+/* The same along a type's own MRO: what its instances inherit. */
+enum cpeek_status type_find_attribute(struct objects *objects, const struct type *type, const char *name, size_t length,
+				      target_addr *ret);
 
 /* ---- Scalars that other layers need ---- */
 

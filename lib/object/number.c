@@ -140,9 +140,17 @@ void number_put_float(struct strbuf *out, double value)
 	put_float(out, value, false, true);
 }
 
-void number_put_complex_part(struct strbuf *out, double value, bool plus)
+/* A real part of +0, and only that, is left out. */
+void number_put_complex(struct strbuf *out, double real, double imaginary)
 {
-	put_float(out, value, plus, false);
+	const bool both = real != 0 || signbit(real);
+
+	if (both) {
+		strbuf_putc(out, '(');
+		put_float(out, real, false, false);
+	}
+	put_float(out, imaginary, both, false);
+	strbuf_puts(out, both ? "j)" : "j");
 }
 
 /* ---- Integers ---- */

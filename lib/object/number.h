@@ -14,8 +14,8 @@ enum {
 
 /* repr() of a float: "1.0", "1e+16", "nan" (Objects/floatobject.c, float_repr(); Python/pystrtod.c). */
 void number_put_float(struct strbuf *out, double value);
-/* The same without ".0", as complex shows its parts; plus: "+" before what is not negative. */
-void number_put_complex_part(struct strbuf *out, double value, bool plus);
+/* repr() of a complex: "(1+2j)", "-0j" (Objects/complexobject.c, complex_repr()). */
+void number_put_complex(struct strbuf *out, double real, double imaginary);
 
 /* An unsigned integer in decimal; printf() would take most of the time of a long list. */
 void number_put_small(struct strbuf *out, uint64_t value);

@@ -29,6 +29,23 @@ void objects_destroy(struct objects *objects)
 	memory_free(objects);
 }
 
+void objects_forget(struct objects *objects)
+{
+	map_clear(&objects->types);
+	arena_deinit(&objects->arena);
+	objects->object_repr = objects->lookdict = 0;
+	objects->lookdict_sought = false;
+}
+
+enum cpeek_status objects_tolerate(struct objects *objects, enum cpeek_status status)
+{
+	if (status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED)
+		return status;
+	if (status == CPEEK_FAULT || status == CPEEK_CORRUPT)
+		objects->failures++;
+	return CPEEK_OK;
+}
+
 static uint64_t place_get(const struct target *target, struct layout_place place, const uint8_t *bytes)
 {
 	uint64_t value = target_get(target, bytes, place.size);

@@ -13,6 +13,17 @@
 #include "runtime/runtime.h"
 
 struct object_type; /* a decoder: see decoder.h */
+struct object;
+struct edges;
+
+/* What only the layer of frames can tell, which stands to the right of this one: whoever makes a struct objects gives
+ * it these (stack_hooks of stack/stack.h). */
+struct frame_hooks {
+	/* What a frame, generator, coroutine or async generator refers to. */
+	enum cpeek_status (*edges)(const struct object *object, struct edges *edges);
+	/* Which code a frame object runs, and the line it is at (-1: none). */
+	enum cpeek_status (*where)(const struct object *frame, target_addr *ret_code, int64_t *ret_line);
+};
 
 enum {
 	OBJECT_BYTES = 1024, /* of an object's fixed part are read at once: more than any C structure needs */
@@ -83,6 +94,8 @@ struct objects {
 	target_addr object_repr;  /* tp_repr of object; 0 when not known yet */
 	target_addr lookdict;     /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */
 	bool lookdict_sought;
+	uint64_t failures; /* that were gone on after: objects_tolerate() */
+	const struct frame_hooks *frames; /* never NULL once the session is open */
 	bool (*cancelled)(void *arg); /* polled by long walks; may be NULL */
 	void *cancelled_arg;
 };
@@ -100,8 +113,14 @@ struct object {
 
 enum cpeek_status objects_create(struct python *python, struct objects **ret);
 void objects_destroy(struct objects *objects);
+/* Forgets types and all else that was learnt from the target: while reads fail it may be learnt wrong. */
+void objects_forget(struct objects *objects);
+/* For code that goes on without something that it could not have: notes FAULT and CORRUPT, so that the command that
+ * runs calls its answer partial, and returns OK, or what nothing goes on after: NO_MEMORY, CANCELLED. (Reads that
+ * failed are counted by the target in any case.) */
+enum cpeek_status objects_tolerate(struct objects *objects, enum cpeek_status status);
 
-/* The type at an address, from the cache or read and checked (its own type is a type, READY, sizes plausible).
+/* The type at an address, from the cache or read and checked (its own type is a type, sizes plausible).
  * FAULT, CORRUPT ("not a type"), NO_MEMORY. */
 enum cpeek_status type_read(struct objects *objects, target_addr address, const struct type **ret);
 /* Whether type is base or derives from it (by tp_base). */

@@ -7,7 +7,9 @@
 /* What an iteration keeps in items->state. */
 enum { STATE_NODE, STATE_ENTRY, STATE_KEYS, STATE_BUDGET };
 
-enum { PROBES = 64 /* that an item may take on average before the table is called damaged */ };
+/* So many probes, and a few more for each item, are made before a table is called damaged: enough for some thousand
+ * keys of the same hash. */
+enum { PROBES = 1 << 22, PROBES_PER_ITEM = 64 };
 
 struct node {
 	target_addr key, next;
@@ -36,7 +38,7 @@ static enum cpeek_status odict_items(const struct object *object, struct items *
 	ret->state[STATE_NODE] = object_get(object, FIELD_PyODictObject_od_first);
 	ret->state[STATE_ENTRY] = 0;
 	ret->state[STATE_KEYS] = address;
-	ret->state[STATE_BUDGET] = keys.slots + used * PROBES;
+	ret->state[STATE_BUDGET] = PROBES + used * PROBES_PER_ITEM;
 	return CPEEK_OK;
 }
 

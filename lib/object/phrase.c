@@ -2,6 +2,7 @@
  * Pieces of reprs. Knows of functions, methods and modules where their names are; their reprs are in their own files.
  */
 #include "object/phrase.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -46,6 +47,46 @@ void value_type_name(struct value *value, struct objects *objects, target_addr a
 		value_text(value, type->tp_name);
 	else
 		value_mark(value, status, address, "type");
+}
+
+/* One character of UTF-8 that str_read() wrote, so that it is well-formed but for a cut at its end. */
+static size_t decode_utf8(const unsigned char *text, size_t length, uint32_t *ret)
+{
+	const size_t more = text[0] < 0xc0 ? 0 : text[0] < 0xe0 ? 1 : text[0] < 0xf0 ? 2 : 3;
+	uint32_t c = more ? text[0] & (0x3fu >> more) : text[0];
+
+	if (more >= length)
+		return length;
+	for (size_t i = 1; i <= more; i++)
+		c = c << 6 | (text[i] & 0x3f);
+	*ret = c;
+	return more + 1;
+}
+
+void value_quoted(struct value *value, const struct layout *layout, const char *text, size_t length)
+{
+	struct strbuf quoted = {0};
+	uint32_t *characters = memory_calloc(length + 1, sizeof(*characters));
+	size_t count = 0;
+
+	if (characters) {
+		for (size_t at = 0; at < length; count++)
+			at += decode_utf8((const unsigned char *)text + at, length - at, &characters[count]);
+		str_put_repr(&quoted, layout, characters, count);
+	}
+	if (characters && !strbuf_failed(&quoted))
+		value_bytes(value, strbuf_text(&quoted), quoted.length);
+	else
+		value_mark(value, CPEEK_NO_MEMORY, 0, "str");
+	memory_free(characters);
+	strbuf_deinit(&quoted);
+}
+
+void value_full_type_name(struct value *value, const struct type *type)
+{
+	if (type->module[0] && strcmp(type->module, "builtins") != 0 && strcmp(type->module, "__main__") != 0)
+		value_format(value, "%s.", type->module);
+	value_text(value, type->qualname);
 }
 
 /* ---- Names ---- */

@@ -14,6 +14,12 @@ void value_cstring(struct value *value, struct objects *objects, target_addr add
 /* tp_name of a type object. */
 void value_type_name(struct value *value, struct objects *objects, target_addr type);
 
+/* repr() of a text that is no object: UTF-8, surrogates as 3 bytes. */
+void value_quoted(struct value *value, const struct layout *layout, const char *text, size_t length);
+/* "module.QualName", without the module if that is builtins or __main__: %T of PyUnicode_FromFormat(),
+ * _PyType_GetFullyQualifiedName() of Objects/typeobject.c (3.13+). */
+void value_full_type_name(struct value *value, const struct type *type);
+
 /* Appends what getattr(object, attribute) is, for "__name__" or "__qualname__", if it is a str and can be told from
  * memory alone: of functions, methods, descriptors, types, modules, generators, and of objects that have it among
  * their attributes. NOT_FOUND, FAULT, CORRUPT. */

@@ -39,6 +39,7 @@ struct task {
 			uint64_t shown;
 			const char *close;
 			bool trailing;
+			bool behind;  /* the first item gets its ", " too */
 			bool started; /* items is set */
 		};
 	};
@@ -212,6 +213,7 @@ static void add_items(struct value *value, const char *open, const char *close, 
 	task->items.pairs |= pairs;
 	task->close = close;
 	task->shown = 0;
+	task->behind = false;
 	task->trailing = trailing;
 }
 
@@ -225,6 +227,40 @@ void value_pairs(struct value *value, const char *open, const char *close)
 	add_items(value, open, close, false, true);
 }
 
+void value_arguments(struct value *value, target_addr container, unsigned how)
+{
+	struct object object;
+	struct items items;
+	struct item skipped;
+
+	if (value->recursive)
+		return;
+	enum cpeek_status status = object_read(value->objects, container, &object);
+	if (status == CPEEK_OK)
+		status = items_start(&object, &items);
+	if (status == CPEEK_OK && how & ARGUMENTS_REST)
+		status = items_next(&items, &skipped);
+	if (status != CPEEK_OK && status != CPEEK_END) {
+		value_mark(value, status, status == CPEEK_FAULT ? value->objects->target->fault_address : container,
+			   "arguments");
+		return;
+	}
+	if (value->limits->depth && value->depth >= value->limits->depth && items.count) {
+		value_text(value, how & ARGUMENTS_FIRST ? "" : ", ");
+		value_cut(value, items.count, "items");
+		return;
+	}
+	struct task *task = add_part(value, TASK_ITEMS);
+	if (!task)
+		return;
+	task->items = items;
+	task->items.keywords = how & ARGUMENTS_KEYWORDS;
+	task->close = "";
+	task->shown = 0;
+	task->behind = !(how & ARGUMENTS_FIRST);
+	task->trailing = false;
+}
+
 /* ---- The walk ---- */
 
 /* " object at 0x…>" of object_repr() in Objects/typeobject.c; a builtin type's own name stands bare there. */
@@ -234,9 +270,10 @@ static void put_default(struct value *value, const struct object *object)
 }
 
 /* Whether repr() of this object is its decoder's: no class of its own overrides it. */
-static bool decoder_applies(const struct type *type)
+static bool decoder_applies(const struct objects *objects, const struct type *type)
 {
-	return type->decoder && type->decoder->decode && type->tp_repr == type->decoder_type->tp_repr;
+	return type->decoder && type->decoder->decode && type->tp_repr == type->decoder_type->tp_repr &&
+	       type->tp_repr != objects->object_repr; /* in some versions it is object's: staticmethod to 3.9 */
 }
 
 static void mark_unreadable(struct value *value, enum cpeek_status status, target_addr address)
@@ -307,7 +344,7 @@ static enum cpeek_status next_attribute(struct value *value, struct task *task, 
 
 static void step_attributes(struct value *value, struct task task)
 {
-	const char *name;
+	const char *name = NULL;
 	struct item item = {0};
 
 	enum cpeek_status status = next_attribute(value, &task, &name, &item);
@@ -345,7 +382,7 @@ static void step_suffix(struct value *value, target_addr address, uint32_t depth
 	if (object_read(value->objects, address, &object) != CPEEK_OK)
 		return; /* was marked when it was met first */
 	const struct type *type = object.type;
-	bool hidden_value = type->decoder && type->decoder->decode && !decoder_applies(type);
+	bool hidden_value = type->decoder && type->decoder->decode && !decoder_applies(value->objects, type);
 	if (!hidden_value && !has_attributes(&object))
 		return;
 	if (value->limits->depth && depth >= value->limits->depth) {
@@ -366,7 +403,7 @@ static void decode_object(struct value *value, const struct object *object, uint
 {
 	bool active = map_find(&value->active, object->address) != NULL;
 
-	if (!exact && !decoder_applies(object->type)) {
+	if (!exact && !decoder_applies(value->objects, object->type)) {
 		put_default(value, object);
 		return;
 	}
@@ -421,6 +458,7 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 		*task = value->pending.items[--value->pending.count];
 	}
 	value->object = NULL;
+	value->recursive = false;
 }
 
 static void push_text(struct value *value, const char *text, uint32_t depth)
@@ -430,6 +468,26 @@ static void push_text(struct value *value, const char *text, uint32_t depth)
 		task->text = text;
 		task->length = strlen(text);
 	}
+}
+
+/* Whether a key can stand before "=": namespace_repr() of Objects/namespaceobject.c */
+static bool is_name(struct objects *objects, target_addr key)
+{
+	struct object object;
+
+	return object_read(objects, key, &object) != CPEEK_OK ||
+	       (object.type->flags & TYPE_UNICODE_SUBCLASS && object_get(&object, FIELD_PyASCIIObject_length) != 0);
+}
+
+static void put_name(struct value *value, target_addr key)
+{
+	uint64_t cut = 0;
+
+	if (str_read(value->objects, key, value->limits->string, value->out, &cut) != CPEEK_OK)
+		mark_unreadable(value, CPEEK_CORRUPT, key);
+	if (cut)
+		value_cut(value, cut, "characters");
+	strbuf_putc(value->out, '=');
 }
 
 static void step_items(struct value *value, struct task task)
@@ -453,8 +511,18 @@ static void step_items(struct value *value, struct task task)
 		strbuf_puts(value->out, task.close);
 		return;
 	}
-	if (task.shown++)
+	if (item.key && task.items.keywords && !is_name(value->objects, item.key)) {
+		struct task *again = push(value, TASK_ITEMS, task.depth);
+		if (again)
+			*again = task;
+		return;
+	}
+	if (task.shown++ || task.behind)
 		strbuf_puts(value->out, ", ");
+	if (item.key && task.items.keywords) {
+		put_name(value, item.key);
+		item.key = 0;
+	}
 	const bool pair = task.items.pairs && item.key;
 	struct task *next = push(value, TASK_ITEMS, task.depth);
 	if (next)

@@ -65,24 +65,23 @@ static enum cpeek_status read_static_names(struct objects *objects, struct type 
 	return type->module ? CPEEK_OK : CPEEK_NO_MEMORY;
 }
 
-/* A name that cannot be had leaves its field as it is; only want of memory is an error. */
-static enum cpeek_status unless_no_memory(enum cpeek_status status)
-{
-	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK;
-}
-
+/* A name that cannot be had leaves its field as it is. */
 static enum cpeek_status read_heap_names(struct objects *objects, struct type *type)
 {
 	uint64_t qualname;
 	target_addr module;
 
 	if (field_read(objects, type->address, FIELD_PyHeapTypeObject_ht_qualname, &qualname) == CPEEK_OK) {
-		TRY(unless_no_memory(read_str(objects, qualname, &type->qualname)));
+		TRY(objects_tolerate(objects, read_str(objects, qualname, &type->qualname)));
 		type->name_known = type->qualname[0] != '\0';
 	}
-	if (type->dict && dict_find(objects, type->dict, "__module__", 10, &module) == CPEEK_OK)
-		TRY(unless_no_memory(read_str(objects, module, &type->module)));
-	return CPEEK_OK;
+	if (!type->dict)
+		return CPEEK_OK;
+	enum cpeek_status status = dict_find(objects, type->dict, "__module__", 10, &module);
+	if (status != CPEEK_OK)
+		return objects_tolerate(objects, status);
+	status = read_str(objects, module, &type->module);
+	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK; /* a program may make it anything */
 }
 
 static enum cpeek_status read_members(struct objects *objects, struct type *type, target_addr list, uint64_t count,
@@ -158,7 +157,8 @@ static enum cpeek_status type_load(struct objects *objects, target_addr address,
 	TRY(field_read(objects, address, FIELD_PyObject_ob_type, &type->metatype));
 	TRY(field_read(objects, type->metatype, FIELD_PyTypeObject_tp_flags, &meta_flags));
 	TRY(field_read(objects, address, FIELD_PyTypeObject_tp_flags, &type->flags));
-	if (!(meta_flags & TYPE_TYPE_SUBCLASS) || !(type->flags & TYPE_READY))
+	/* Not every type is READY: of a static one, PyType_Ready() may never be called (tuple_iterator in 3.8). */
+	if (!(meta_flags & TYPE_TYPE_SUBCLASS))
 		return CPEEK_CORRUPT;
 
 	static const struct {
@@ -190,7 +190,7 @@ static enum cpeek_status type_load(struct objects *objects, target_addr address,
 
 	if (field_read(objects, address, FIELD_PyTypeObject_tp_name, &name) == CPEEK_OK) {
 		enum cpeek_status status = read_cstring(objects, name, &type->tp_name);
-		TRY(unless_no_memory(status));
+		TRY(objects_tolerate(objects, status));
 		type->name_known = status == CPEEK_OK;
 	}
 	/* C code names its heap types "module.name"; a class statement gives the bare __name__. */
@@ -200,9 +200,9 @@ static enum cpeek_status type_load(struct objects *objects, target_addr address,
 }
 
 /* The nearest type on the chain of bases that a decoder knows by name, and whose size covers its structure. */
-static void find_decoder(const struct objects *objects, struct type *type)
+static void find_decoder(struct objects *objects, struct type *type)
 {
-	const struct object_type *own = type->python_class || !type->name_known ? NULL : object_type_find(type->tp_name);
+	const struct object_type *own = type->python_class || !type->name_known ? NULL : object_type_find(objects, type);
 
 	if (own && type->basicsize >= (int64_t)objects->layout->structs[own->structure]) {
 		type->decoder = own;

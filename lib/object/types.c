@@ -31,11 +31,25 @@ static const struct object_type *const object_types[] = {
 
 enum { TYPE_COUNT = sizeof(object_types) / sizeof(*object_types) };
 
+/* Whether name is one of those in "a|b|c": a type has another tp_name in another version. */
+static bool is_among(const char *names, const char *name)
+{
+	const size_t length = strlen(name);
+
+	for (const char *at = names; at; at = strchr(at, '|'), at += at != NULL)
+		if (strncmp(at, name, length) == 0 && (at[length] == '\0' || at[length] == '|'))
+			return true;
+	return false;
+}
+
 /* A type is looked up once a session and then kept, so a walk of the table is fast enough. */
-const struct object_type *object_type_find(const char *tp_name)
+const struct object_type *object_type_find(struct objects *objects, const struct type *type)
 {
 	for (size_t i = 0; i < TYPE_COUNT; i++)
-		if (strcmp(object_types[i]->name, tp_name) == 0)
+		if (is_among(object_types[i]->name, type->tp_name))
+			return object_types[i];
+	for (size_t i = 0; i < TYPE_COUNT; i++)
+		if (object_types[i]->matches && object_types[i]->matches(objects, type))
 			return object_types[i];
 	return NULL;
 }

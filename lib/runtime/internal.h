@@ -13,7 +13,6 @@ struct candidate {
 	uint32_t version_hex;
 	bool free_threaded;
 	char version[32];
-	char build[RUNTIME_TEXT];
 	char evidence[RUNTIME_TEXT];
 	char version_evidence[RUNTIME_TEXT];
 };

@@ -54,7 +54,6 @@ static enum cpeek_status try_candidate(struct python *python, const struct candi
 	python->runtime = candidate->address;
 	python->version_hex = candidate->version_hex;
 	(void)snprintf(python->version, sizeof(python->version), "%s", candidate->version);
-	(void)snprintf(python->build, sizeof(python->build), "%s", candidate->build);
 	(void)snprintf(python->runtime_evidence, sizeof(python->runtime_evidence), "%s", candidate->evidence);
 	(void)snprintf(python->version_evidence, sizeof(python->version_evidence), "%s", candidate->version_evidence);
 	enum cpeek_status status = CPEEK_UNSUPPORTED;

@@ -37,7 +37,6 @@ struct python {
 	target_addr runtime; /* &_PyRuntime */
 	uint32_t version_hex;
 	char version[32];                    /* "3.11.7", "3.13.0rc2" */
-	char build[RUNTIME_TEXT];            /* sys.version, escaped of nothing; "" when not found */
 	char runtime_evidence[RUNTIME_TEXT]; /* "symbol _PyRuntime in /usr/bin/python3.11" */
 	char version_evidence[RUNTIME_TEXT]; /* "Py_Version in /usr/bin/python3.11" */
 	char layout_evidence[RUNTIME_TEXT];  /* "table 3.11 (from 3.11.7 …), proved by …" */

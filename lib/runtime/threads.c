@@ -130,6 +130,7 @@ enum cpeek_status threads_read(struct python *python)
 {
 	struct threads threads = {0};
 	struct map seen = {0};
+	const uint64_t faults = python->target->faults;
 
 	memory_free(python->interpreters);
 	memory_free(python->threads);
@@ -144,6 +145,7 @@ enum cpeek_status threads_read(struct python *python)
 	python->threads = threads.items;
 	python->thread_count = threads.count;
 	map_deinit(&seen);
+	python->threads_partial |= python->target->faults != faults;
 	if (status == CPEEK_NO_MEMORY)
 		return error_set(python->error, status, "out of memory");
 	return CPEEK_OK;

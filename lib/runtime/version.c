@@ -97,7 +97,7 @@ static bool from_symbol(struct target *target, const struct target_module *modul
 static bool text_at(const char *text, size_t length, struct candidate *candidate)
 {
 	uint32_t hex;
-	char version[sizeof(candidate->version)], build[RUNTIME_TEXT];
+	char version[sizeof(candidate->version)], build[256];
 
 	size_t n = strnlen(text, length);
 	if (n == length || n < VERSION_TEXT_MIN || n >= sizeof(build))
@@ -108,7 +108,6 @@ static bool text_at(const char *text, size_t length, struct candidate *candidate
 	candidate->version_hex = hex;
 	candidate->free_threaded = strstr(build, "free-threading build") != NULL;
 	memcpy(candidate->version, version, sizeof(version));
-	memcpy(candidate->build, build, n + 1);
 	return true;
 }
 
@@ -124,7 +123,8 @@ static bool text_in(const char *bytes, size_t length, const char *major, struct 
 	return false;
 }
 
-static bool text_in_range(struct target *target, target_addr start, target_addr end, struct candidate *candidate)
+static bool text_in_range(struct target *target, target_addr start, target_addr end, const char *major,
+			  struct candidate *candidate)
 {
 	size_t length = end - start < SCAN_MAX ? (size_t)(end - start) : SCAN_MAX;
 	char *bytes = memory_alloc(length);
@@ -132,25 +132,25 @@ static bool text_in_range(struct target *target, target_addr start, target_addr 
 	if (!bytes)
 		return false;
 	bool found = target_read_some(target, start, bytes, length, &length) == CPEEK_OK &&
-		     (text_in(bytes, length, "3.", candidate) || text_in(bytes, length, "2.", candidate));
+		     text_in(bytes, length, major, candidate);
 	memory_free(bytes);
 	return found;
 }
 
-/* The writable data of the file, and the anonymous rest of its .bss right behind it. */
-static bool from_text(struct target *target, const struct target_module *module, struct candidate *candidate)
+/* In the writable data of the file, and the anonymous rest of its .bss right behind it. */
+static bool from_text(struct target *target, const struct target_module *module, const char *major,
+		      struct candidate *candidate)
 {
 	const size_t index = (size_t)(module - target->modules);
-	struct candidate found = *candidate;
 
 	for (size_t i = 0; i < target->mapping_count; i++) {
 		const struct target_mapping *mapping = &target->mappings[i];
 		bool own = mapping->module == index;
 		bool rest = mapping->module == UINT32_MAX && i > 0 && target->mappings[i - 1].end == mapping->start &&
 			    target->mappings[i - 1].module == index;
-		if (!(own || rest) || !mapping->writable || !text_in_range(target, mapping->start, mapping->end, &found))
+		if (!(own || rest) || !mapping->writable ||
+		    !text_in_range(target, mapping->start, mapping->end, major, candidate))
 			continue;
-		*candidate = found;
 		(void)snprintf(candidate->version_evidence, sizeof(candidate->version_evidence),
 			       "the text of sys.version in the data of %s", module->path);
 		return true;
@@ -160,15 +160,10 @@ static bool from_text(struct target *target, const struct target_module *module,
 
 enum cpeek_status version_find(struct target *target, const struct target_module *module, struct candidate *candidate)
 {
-	struct candidate text = *candidate;
-	bool has_text = module && from_text(target, module, &text);
-
-	if (from_debug_offsets(target, candidate) || (module && from_symbol(target, module, candidate))) {
-		memcpy(candidate->build, text.build, sizeof(candidate->build));
+	if (from_debug_offsets(target, candidate))
 		return CPEEK_OK;
-	}
-	if (!has_text)
-		return CPEEK_NOT_FOUND;
-	*candidate = text;
-	return CPEEK_OK;
+	if (module && (from_symbol(target, module, candidate) || from_text(target, module, "3.", candidate) ||
+		       from_text(target, module, "2.", candidate)))
+		return CPEEK_OK;
+	return CPEEK_NOT_FOUND;
 }

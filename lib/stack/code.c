@@ -17,7 +17,7 @@ bool type_is_builtin(const struct type *type, const char *name)
 }
 
 static enum cpeek_status span_read(struct objects *objects, target_addr address, uint64_t subclass,
-				       enum layout_field data, struct span *ret)
+				   enum layout_field data, struct span *ret)
 {
 	struct object object;
 
@@ -56,8 +56,8 @@ enum cpeek_status words_read(struct words *words, uint64_t index, uint64_t end, 
 		if (count > end - index)
 			count = end - index;
 		words->count = 0;
-		TRY(target_read_some(words->target, words->address + index * size, words->buffer,
-				     (size_t)count * size, &length));
+		TRY(target_read_some(words->target, words->address + index * size, words->buffer, (size_t)count * size,
+				     &length));
 		words->first = index;
 		words->count = length / size;
 		if (words->count == 0)
@@ -65,12 +65,6 @@ enum cpeek_status words_read(struct words *words, uint64_t index, uint64_t end, 
 	}
 	*ret = target_get_pointer(words->target, words->buffer + (index - words->first) * size);
 	return CPEEK_OK;
-}
-
-/* A field that not every version has. */
-static uint64_t get_if_any(const struct object *object, enum layout_field field)
-{
-	return layout_has(object->objects->layout, field) ? object_get(object, field) : 0;
 }
 
 static uint64_t count_arguments(const struct object *object, uint64_t flags)
@@ -81,28 +75,33 @@ static uint64_t count_arguments(const struct object *object, uint64_t flags)
 	       (flags & CODE_VARKEYWORDS ? 1 : 0);
 }
 
-/* To 3.10 the instructions are a bytes object, and the variables are in three tuples. */
-static void read_apart(const struct object *object, struct code *code)
+/* To 3.10 the instructions are a bytes object, and the variables are in three tuples. What of them cannot be had
+ * leaves the rest of use. */
+static enum cpeek_status read_apart(const struct object *object, struct code *code)
 {
-	struct span span;
+	struct objects *objects = object->objects;
+	struct span instructions, cells = {0}, frees = {0};
 
-	if (span_of_bytes(object->objects, object_get(object, FIELD_PyCodeObject_co_code), &span) == CPEEK_OK)
-		code->length = (int64_t)span.size;
 	code->names = object_get(object, FIELD_PyCodeObject_co_varnames);
 	code->cells = object_get(object, FIELD_PyCodeObject_co_cellvars);
 	code->frees = object_get(object, FIELD_PyCodeObject_co_freevars);
-	code->cell_arguments = get_if_any(object, FIELD_PyCodeObject_co_cell2arg);
-	code->slots = code->locals;
-	if (span_of_tuple(object->objects, code->cells, &span) == CPEEK_OK)
-		code->slots += span.size;
-	if (span_of_tuple(object->objects, code->frees, &span) == CPEEK_OK)
-		code->slots += span.size;
+	code->cell_arguments = object_get(object, FIELD_PyCodeObject_co_cell2arg);
+	enum cpeek_status status =
+		span_of_bytes(objects, object_get(object, FIELD_PyCodeObject_co_code), &instructions);
+	if (status == CPEEK_OK)
+		code->length = (int64_t)instructions.size;
+	TRY(objects_tolerate(objects, status));
+	TRY(objects_tolerate(objects, span_of_tuple(objects, code->cells, &cells)));
+	TRY(objects_tolerate(objects, span_of_tuple(objects, code->frees, &frees)));
+	code->slots = code->locals + cells.size + frees.size;
+	return CPEEK_OK;
 }
 
 static void read_inline(const struct object *object, struct code *code)
 {
 	code->instructions = object_field_address(object, FIELD_PyCodeObject_co_code_adaptive);
-	code->length = object->ob_size * UNIT;
+	if (object->ob_size >= 0 && object->ob_size <= INT32_MAX)
+		code->length = object->ob_size * UNIT;
 	code->first_traceable = object_get_signed(object, FIELD_PyCodeObject__co_firsttraceable) * UNIT;
 	code->names = object_get(object, FIELD_PyCodeObject_co_localsplusnames);
 	code->kinds = object_get(object, FIELD_PyCodeObject_co_localspluskinds);
@@ -119,9 +118,6 @@ enum cpeek_status code_read(struct objects *objects, target_addr address, struct
 		return CPEEK_CORRUPT;
 	struct code code = {
 		.address = address,
-		.name = object_get(&object, FIELD_PyCodeObject_co_name),
-		.filename = object_get(&object, FIELD_PyCodeObject_co_filename),
-		.qualname = get_if_any(&object, FIELD_PyCodeObject_co_qualname),
 		.lines = object_get(&object, layout_trait(layout, TRAIT_LNOTAB) ? FIELD_PyCodeObject_co_lnotab
 										: FIELD_PyCodeObject_co_linetable),
 		.length = -1,
@@ -134,7 +130,7 @@ enum cpeek_status code_read(struct objects *objects, target_addr address, struct
 	if (layout_has(layout, FIELD_PyCodeObject_co_code_adaptive))
 		read_inline(&object, &code);
 	else
-		read_apart(&object, &code);
+		TRY(read_apart(&object, &code));
 	*ret = code;
 	return CPEEK_OK;
 }
@@ -157,15 +153,12 @@ enum cpeek_status code_find_position(struct objects *objects, const struct code 
 				     struct position *ret)
 {
 	const struct layout *layout = objects->layout;
-	const struct position unknown = {-1, -1, -1, -1};
 	struct span table;
 
 	/* A frame that has not begun stands before the code: at -1 (to 3.9) or one instruction. */
 	if (byte_offset < -UNIT || (byte_offset >= 0 && byte_offset % UNIT) ||
-	    (code->length >= 0 && byte_offset >= code->length)) {
-		*ret = unknown;
-		return CPEEK_OK;
-	}
+	    (code->length >= 0 && byte_offset >= code->length))
+		return CPEEK_CORRUPT;
 	TRY(span_of_bytes(objects, code->lines, &table));
 	struct line_bytes bytes = {objects->target, table.data};
 	struct lines lines = {

@@ -15,8 +15,6 @@ enum { KIND_HIDDEN = 0x10, KIND_LOCAL = 0x20, KIND_CELL = 0x40, KIND_FREE = 0x80
 
 struct code {
 	target_addr address;
-	target_addr name, filename;
-	target_addr qualname;     /* 3.11+; or 0 */
 	target_addr lines;        /* bytes: co_lnotab or co_linetable */
 	target_addr instructions; /* where the first one is, 3.11+; or 0 */
 	int64_t length;           /* of the instructions, bytes; -1 when not known */
@@ -35,7 +33,7 @@ struct code {
 
 /* FAULT, CORRUPT (no code object). */
 enum cpeek_status code_read(struct objects *objects, target_addr address, struct code *ret);
-/* As code_read_position() of a code object that was read. An offset outside the code has no position: all -1. */
+/* As code_read_position() of a code object that was read. CORRUPT also when the offset is outside the code. */
 enum cpeek_status code_find_position(struct objects *objects, const struct code *code, int64_t byte_offset,
 				     struct position *ret);
 

@@ -175,8 +175,8 @@ size_t encoding_detect(const char *bytes, size_t length, char name[ENCODING_NAME
 
 /* ---- Decoding ---- */
 
-/* How many bytes of text form the UTF-8 sequence at its start, or, when it is none, how many its longest valid beginning
- * has (at least 1): Unicode 15, table 3-7, and what Python's "replace" does. */
+/* How many bytes of text form the UTF-8 sequence at its start, or, when it is none, how many its longest valid
+ * beginning has (at least 1): Unicode 15, table 3-7, and what Python's "replace" does. */
 static size_t utf8_sequence(const unsigned char *text, size_t length, bool *ret_valid)
 {
 	unsigned char lead = text[0], low = 0x80, high = 0xbf;

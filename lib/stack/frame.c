@@ -7,13 +7,14 @@ enum cpeek_status frame_read(struct objects *objects, target_addr address, struc
 			     target_addr *ret_previous)
 {
 	bool interpreter = frame_is_interpreter(objects->layout);
-	enum cpeek_status status = interpreter ? frame_interpreter_read(objects, address, ret)
-					       : frame_object_read(objects, address, ret);
+	enum cpeek_status status =
+		interpreter ? frame_interpreter_read(objects, address, ret) : frame_object_read(objects, address, ret);
 
 	if (status == CPEEK_OK)
 		*ret_previous = ret->previous;
 	else if (address == 0 || address % objects->layout->pointer_size ||
-		 field_read(objects, address, interpreter ? FIELD__PyInterpreterFrame_previous : FIELD_PyFrameObject_f_back,
+		 field_read(objects, address,
+			    interpreter ? FIELD__PyInterpreterFrame_previous : FIELD_PyFrameObject_f_back,
 			    ret_previous) != CPEEK_OK)
 		*ret_previous = 0;
 	return status;
@@ -46,6 +47,7 @@ static struct code_entry *code_cache_get(struct objects *objects, struct code_ca
 	return &cache->entries.items[*index - 1];
 }
 
+/* *ret stays as it is when there is none. */
 static enum cpeek_status find_position(struct objects *objects, struct code_entry *entry,
 				       const struct frame_memory *memory, struct position *ret)
 {
@@ -53,15 +55,16 @@ static enum cpeek_status find_position(struct objects *objects, struct code_entr
 
 	if (frame_is_interpreter(objects->layout))
 		byte_offset = (int64_t)(memory->instruction - entry->code.instructions);
-	if (!entry->has_position || entry->byte_offset != byte_offset) {
-		TRY(code_find_position(objects, &entry->code, byte_offset, &entry->position));
+	if (!entry->position_sought || entry->byte_offset != byte_offset) {
+		entry->position = *ret;
+		entry->position_status = code_find_position(objects, &entry->code, byte_offset, &entry->position);
 		entry->byte_offset = byte_offset;
-		entry->has_position = true;
+		entry->position_sought = true;
 	}
 	*ret = entry->position;
 	if (memory->line && memory->line != ret->line)
 		*ret = (struct position){memory->line, -1, -1, -1};
-	return CPEEK_OK;
+	return entry->position_status;
 }
 
 static bool is_complete(struct objects *objects, const struct code *code, const struct frame_memory *memory)
@@ -97,11 +100,10 @@ enum cpeek_status frame_finish(struct objects *objects, struct code_cache *cache
 			complete = is_complete(objects, &entry->code, memory);
 			if (!(entry->code.flags & CODE_OPTIMIZED))
 				frame.f_locals = memory->locals;
-			/* Lines that cannot be had leave the frame without a line, no more. */
-			enum cpeek_status status = find_position(objects, entry, memory, &frame.position);
-			if (status == CPEEK_NO_MEMORY)
-				return status;
 		}
+		/* Lines that cannot be had leave the frame without a line, no more. */
+		if (entry->status == CPEEK_OK && complete)
+			TRY(objects_tolerate(objects, find_position(objects, entry, memory, &frame.position)));
 	}
 	if (frame.status == CPEEK_NO_MEMORY)
 		return CPEEK_NO_MEMORY;

@@ -8,7 +8,7 @@
 #include "base/vector.h"
 #include "stack/code.h"
 
-enum { FRAME_SLOTS_MAX = 1 << 20 }; /* more locals, cells and stack of one frame are taken for damage */
+enum { FRAME_SLOTS_MAX = 1 << 16 }; /* locals, cells and free variables of one frame; more are not looked at */
 
 /* _PyInterpreterFrame.owner, Include/internal/pycore_frame.h: 3.11 to 3.13 agree. */
 enum { OWNER_THREAD, OWNER_GENERATOR, OWNER_FRAME_OBJECT, OWNER_C_STACK };
@@ -28,6 +28,7 @@ struct frame_memory {
 	target_addr stack;       /* where the evaluation stack begins. To 3.10; from 3.11 it follows the slots */
 	uint64_t depth;          /* words: of the evaluation stack to 3.10; from 3.11 of slots and stack together */
 	target_addr slots;       /* where locals, cells, free variables are */
+	uint64_t slots_max;      /* how many there can be at most, whatever the code says */
 	uint64_t owner;          /* 3.11+ */
 	bool is_entry;           /* 3.11 alone */
 };
@@ -48,7 +49,8 @@ struct code_entry {
 	struct code code;
 	enum cpeek_status status;
 	int64_t byte_offset; /* of position */
-	bool has_position;
+	bool position_sought;
+	enum cpeek_status position_status;
 	struct position position;
 };
 struct code_cache {

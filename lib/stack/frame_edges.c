@@ -6,7 +6,7 @@
 
 enum { STATE_CLEARED = 4 }; /* gi_frame_state of 3.11 to 3.13: the frame inside is dead */
 
-/* Slots and stack from index on, below end. */
+/* Slots and stack: count words at address, the first of them with the index first. */
 static enum cpeek_status add_words(struct edges *edges, struct objects *objects, target_addr address, uint64_t first,
 				   uint64_t count, bool traversed)
 {
@@ -29,7 +29,7 @@ static enum cpeek_status add_words(struct edges *edges, struct objects *objects,
 static enum cpeek_status read_code(struct objects *objects, const struct frame_memory *memory, struct code *ret)
 {
 	TRY(code_read(objects, memory->code, ret));
-	if (ret->slots > FRAME_SLOTS_MAX || ret->stack_size > FRAME_SLOTS_MAX)
+	if (ret->slots > memory->slots_max || ret->stack_size > FRAME_SLOTS_MAX)
 		return CPEEK_CORRUPT;
 	return CPEEK_OK;
 }
@@ -55,6 +55,13 @@ static enum cpeek_status walk_frame_object(const struct object *object, struct e
 	return add_words(edges, objects, memory.stack, code.slots, memory.depth, true);
 }
 
+/* Of fields that go by several names, the one that this version has. */
+static void add_named(struct edges *edges, const struct objects *objects, enum layout_field field, target_addr target)
+{
+	if (layout_has(objects->layout, field))
+		edges_add(edges, EDGE_FIELD, target, layout_field_name(field), 0, true);
+}
+
 /* From 3.11: what lies inside a generator or a finished frame object. While it runs its depth is not known and nothing
  * of it is visited: its slots are references all the same. */
 static enum cpeek_status walk_interpreter_frame(const struct object *object, target_addr address, struct edges *edges)
@@ -64,11 +71,12 @@ static enum cpeek_status walk_interpreter_frame(const struct object *object, tar
 	struct code code;
 
 	TRY(frame_interpreter_read(objects, address, &memory));
-	edges_add(edges, EDGE_FIELD, memory.frame_object,
-		  layout_field_name(FIELD__PyInterpreterFrame_frame_obj), 0, true);
-	edges_add(edges, EDGE_FIELD, memory.locals, layout_field_name(FIELD__PyInterpreterFrame_f_locals), 0, true);
-	edges_add(edges, EDGE_FIELD, memory.function, layout_field_name(FIELD__PyInterpreterFrame_f_func), 0, true);
-	edges_add(edges, EDGE_FIELD, memory.code, layout_field_name(FIELD__PyInterpreterFrame_f_code), 0, true);
+	add_named(edges, objects, FIELD__PyInterpreterFrame_frame_obj, memory.frame_object);
+	add_named(edges, objects, FIELD__PyInterpreterFrame_f_locals, memory.locals);
+	add_named(edges, objects, FIELD__PyInterpreterFrame_f_func, memory.function); /* 3.11 */
+	add_named(edges, objects, FIELD__PyInterpreterFrame_f_funcobj, memory.function);
+	add_named(edges, objects, FIELD__PyInterpreterFrame_f_code, memory.code); /* 3.11, 3.12 */
+	add_named(edges, objects, FIELD__PyInterpreterFrame_f_executable, memory.code);
 	TRY(read_code(objects, &memory, &code));
 	if (!memory.has_stack)
 		return add_words(edges, objects, memory.slots, 0, code.slots, false);
@@ -126,8 +134,8 @@ static enum cpeek_status walk_generator(const struct object *object, struct edge
 	edges_add_field(edges, object, FIELD_PyGenObject_gi_qualname);
 	if (frame_is_interpreter(object->objects->layout) &&
 	    object_get_signed(object, FIELD_PyGenObject_gi_frame_state) < STATE_CLEARED)
-		status = walk_interpreter_frame(
-			object, object_field_address(object, FIELD_PyGenObject_gi_iframe), edges);
+		status = walk_interpreter_frame(object, object_field_address(object, FIELD_PyGenObject_gi_iframe),
+						edges);
 	enum cpeek_status state = add_exception_state(object, edges);
 	return status == CPEEK_OK ? state : status;
 }

@@ -33,20 +33,22 @@ bool frame_is_shim(const struct layout *layout, const struct frame_memory *memor
 }
 
 /* PyFrame_GetLineNumber() in Objects/frameobject.c: a traced frame's object has the line. */
-static int64_t read_traced_line(const struct objects *objects, target_addr frame_object)
+static enum cpeek_status read_traced_line(const struct objects *objects, target_addr frame_object, int64_t *ret)
 {
 	uint64_t line;
 
-	if (frame_object == 0 || field_read(objects, frame_object, FIELD_PyFrameObject_f_lineno, &line) != CPEEK_OK)
-		return 0;
-	return (int32_t)line > 0 ? (int32_t)line : 0;
+	TRY(field_read(objects, frame_object, FIELD_PyFrameObject_f_lineno, &line));
+	if ((int32_t)line > 0)
+		*ret = (int32_t)line;
+	return CPEEK_OK;
 }
 
 enum cpeek_status frame_interpreter_read(struct objects *objects, target_addr address, struct frame_memory *ret)
 {
 	const struct layout *layout = objects->layout;
 	uint8_t buffer[FRAME_BYTES];
-	struct record record = {.objects = objects, .length = layout_offset(layout, FIELD__PyInterpreterFrame_localsplus)};
+	struct record record = {.objects = objects,
+				.length = layout_offset(layout, FIELD__PyInterpreterFrame_localsplus)};
 
 	if (address == 0 || address % layout->pointer_size || record.length > sizeof(buffer))
 		return CPEEK_CORRUPT;
@@ -75,6 +77,7 @@ enum cpeek_status frame_interpreter_read(struct objects *objects, target_addr ad
 		.owner = record_get(&record, FIELD__PyInterpreterFrame_owner),
 		.is_entry = record_get(&record, FIELD__PyInterpreterFrame_is_entry) != 0,
 		.slots = address + record.length,
+		.slots_max = FRAME_SLOTS_MAX,
 	};
 	/* -1 while the frame runs */
 	int32_t top = (int32_t)record_get(&record, FIELD__PyInterpreterFrame_stacktop);
@@ -82,8 +85,8 @@ enum cpeek_status frame_interpreter_read(struct objects *objects, target_addr ad
 	memory.depth = top > 0 ? (uint64_t)top : 0;
 	if (memory.owner == OWNER_GENERATOR)
 		memory.generator = address - layout_offset(layout, FIELD_PyGenObject_gi_iframe);
-	if (!frame_is_shim(layout, &memory))
-		memory.line = read_traced_line(objects, memory.frame_object);
+	if (memory.frame_object && !frame_is_shim(layout, &memory))
+		TRY(objects_tolerate(objects, read_traced_line(objects, memory.frame_object, &memory.line)));
 	*ret = memory;
 	return CPEEK_OK;
 }

@@ -45,8 +45,12 @@ enum cpeek_status frame_object_read(struct objects *objects, target_addr address
 		.generator = object_get(&object, FIELD_PyFrameObject_f_gen),
 		.last = object_get_signed(&object, FIELD_PyFrameObject_f_lasti),
 		.slots = object_field_address(&object, FIELD_PyFrameObject_f_localsplus),
+		.slots_max = FRAME_SLOTS_MAX,
 		.is_entry = true, /* each call of Python code is a call of the evaluator */
 	};
+	if (object.ob_size >= 0 && object.ob_size < FRAME_SLOTS_MAX)
+		memory.slots_max =
+			(uint64_t)object.ob_size; /* stack included: frame_alloc() in Objects/frameobject.c */
 	if (layout_trait(layout, TRAIT_LASTI_UNITS))
 		memory.last *= 2;
 	int64_t line = object_get_signed(&object, FIELD_PyFrameObject_f_lineno);

@@ -5,7 +5,7 @@
 
 enum {
 	READ_BYTES = 512,
-	LOCATION_BYTES_MAX = 32, /* of one entry of locations: its first byte and four varints of at most seven bytes */
+	LOCATION_BYTES_MAX = 32, /* of one entry of locations: its first byte and four varints of at most six bytes */
 	NO_LINE = -128,          /* PEP 626: a line delta that means "no line here" */
 	UNIT = 2,                /* bytes of an instruction */
 };
@@ -218,7 +218,7 @@ enum cpeek_status lines_find(const struct lines *lines, int64_t byte_offset, str
 	struct position position = {-1, -1, -1, -1};
 
 	if (lines->size > LINES_SIZE_MAX)
-		return CPEEK_LIMIT;
+		return CPEEK_CORRUPT;
 	if (byte_offset < 0) {
 		position.line = lines->first_line;
 	} else if (lines->form == LINES_LNOTAB) {

@@ -22,8 +22,8 @@ struct lines {
 };
 
 /* The position of the instruction at a byte offset, as PyCode_Addr2Line() and co_positions() say: before the first
- * instruction it is first_line; -1 where the table gives no line. CORRUPT when the table contradicts itself, LIMIT
- * when it is longer than LINES_SIZE_MAX, or what read answered. */
+ * instruction it is first_line; -1 where the table gives no line. CORRUPT when the table contradicts itself or is
+ * longer than LINES_SIZE_MAX, or what read answered. */
 enum cpeek_status lines_find(const struct lines *lines, int64_t byte_offset, struct position *ret);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Source files of this machine: read once, brought to UTF-8, cut into lines as CPython's linecache does. Knows files,
- * and nothing of the target: what a core says of a path is not to be trusted, so only regular files of bounded size are
- * ever opened.
+ * and nothing of the target: what a core says of a path is not to be trusted, so only regular files of bounded size
+ * are ever opened.
  */
 #include "stack/source.h"
 #include "base/map.h"

@@ -7,8 +7,8 @@
 #include "stack/frame.h"
 
 enum {
-	DAMAGED_MAX = 16,    /* damaged frames in a row: what follows is no chain any more */
-	POLL_FRAMES = 1024,  /* how often a walk asks whether it was cancelled */
+	DAMAGED_MAX = 16,   /* damaged frames in a row: what follows is no chain any more */
+	POLL_FRAMES = 1024, /* how often a walk asks whether it was cancelled */
 };
 
 struct walk {
@@ -16,7 +16,7 @@ struct walk {
 	struct map seen;
 	struct code_cache codes;
 	VECTOR(struct frame) frames;
-	bool above_is_last;     /* the frame just above in the chain is the last one in frames: it was not left out */
+	bool above_is_last; /* the frame just above in the chain is the last one in frames: it was not left out */
 	unsigned damaged_in_row;
 	struct stack *stack;
 };

@@ -29,8 +29,9 @@ struct frame {
 	enum cpeek_status status; /* OK, or why code and names could not be had: the frame is shown as damaged */
 };
 
-/* The Python frames of a thread, newest first. Shims and incomplete frames are left out, as CPython hides them.
- * *ret_partial: the chain ended in damage (what was found is there). NO_MEMORY, CANCELLED. Free with stack_deinit(). */
+/* The Python frames of a thread, newest first. Shims and incomplete frames are left out, as CPython hides them. A
+ * damaged frame is one of them, with a status that is not OK, as long as the chain goes on behind it. partial: the
+ * chain ended in damage (what was found is there). NO_MEMORY, CANCELLED. Free with stack_deinit(). */
 struct stack {
 	struct frame *frames;
 	size_t count;
@@ -45,32 +46,37 @@ void stack_deinit(struct stack *stack);
  * generator. NOT_FOUND when it has none (finished), CORRUPT, FAULT. */
 enum cpeek_status frame_of_object(const struct object *object, struct frame *ret);
 
-/* What a frame's code says; each appends UTF-8 to out. FAULT, CORRUPT. co_qualname is made up of co_name before
- * 3.11, when the frame's function is not known. */
+/* What a frame's code says; each appends UTF-8 to out. FAULT, CORRUPT. Before 3.11 there is no qualified name that a
+ * frame leads to: its name stands for it. */
 enum cpeek_status frame_read_function(struct objects *objects, const struct frame *frame, struct strbuf *out);
 enum cpeek_status frame_read_qualname(struct objects *objects, const struct frame *frame, struct strbuf *out);
 enum cpeek_status frame_read_filename(struct objects *objects, const struct frame *frame, struct strbuf *out);
 
 enum variable_kind { VARIABLE_ARGUMENT, VARIABLE_LOCAL, VARIABLE_CELL, VARIABLE_FREE, VARIABLE_NAME };
 
-/* A variable of a frame. For cells and free variables, value is the cell's content. VARIABLE_NAME: an entry of
- * f_locals (module, class body). Unbound variables are left out, as in locals(). */
+/* A variable of a frame. For cells and free variables, value is the cell's content (the cell itself when that cannot
+ * be had). VARIABLE_NAME: an entry of f_locals (module, class body, exec(); names that exec() or a debugger added to
+ * those of a function). Unbound variables are left out, as in locals(). */
 struct variable {
 	target_addr name; /* a str object */
 	target_addr value;
 	enum variable_kind kind;
 };
 typedef enum cpeek_status (*variable_fn)(void *arg, const struct variable *variable);
-/* Reports a frame's variables in the order of locals(): arguments, locals, cells, free variables; or the entries of
- * f_locals. Stops with found's status if it is not OK. FAULT or CORRUPT when some could not be read. */
+/* Reports a frame's variables, exactly those of its f_locals (PEP 667 from 3.13), in the order of locals(): arguments,
+ * locals, cells, free variables; then the entries of the namespace. Stops with found's status if it is not OK. FAULT
+ * or CORRUPT when some could not be read, UNSUPPORTED when the namespace is a mapping of the program's own, which
+ * only running its code could list. */
 enum cpeek_status frame_walk_variables(struct objects *objects, const struct frame *frame, variable_fn found,
 				       void *arg);
 /* What a frame refers to (its locals, cells, evaluation stack, code, globals …), for generators and frame objects;
  * in the order in which frame_traverse() visits them. */
 enum cpeek_status frame_walk_edges(const struct object *object, struct edges *edges);
+/* What the object layer asks of this one: see object/object.h. */
+extern const struct frame_hooks stack_hooks;
 
 /* The position of a byte offset in a code object (co_lnotab to 3.9, co_linetable as PEP 626 in 3.10 and as locations
- * from 3.11). */
+ * from 3.11); before the code it is co_firstlineno. FAULT, CORRUPT (also for an offset outside the code). */
 enum cpeek_status code_read_position(struct objects *objects, target_addr code, int64_t byte_offset,
 				     struct position *ret);
 

@@ -27,10 +27,14 @@ struct run {
 	uint8_t kind;      /* of all; 0: co_localspluskinds tells */
 };
 
-static void note(struct walk *walk, enum cpeek_status status)
+/* Keeps the first damage and goes on: OK, or what nothing goes on after. */
+static enum cpeek_status note(struct walk *walk, enum cpeek_status status)
 {
+	if (status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED)
+		return status;
 	if (walk->damage == CPEEK_OK)
 		walk->damage = status;
+	return CPEEK_OK;
 }
 
 static bool is_cancelled(struct walk *walk)
@@ -40,19 +44,21 @@ static bool is_cancelled(struct walk *walk)
 	return walk->steps++ % POLL_ITEMS == 0 && objects->cancelled && objects->cancelled(objects->cancelled_arg);
 }
 
-/* What a slot holds, or the cell in it; 0: unbound. What cannot be opened stays as it is: its own marker then says why.
- * From 3.12 a slot of a cell may hold a plain value: a variable of an inlined comprehension of the same name
+/* What a slot holds, or the cell in it; 0: unbound. What cannot be opened stays as it is: its own marker then says
+ * why. From 3.12 a slot of a cell may hold a plain value: a variable of an inlined comprehension of the same name
  * (gh-128396). */
-static target_addr slot_content(struct objects *objects, target_addr value, uint8_t kind)
+static enum cpeek_status slot_content(struct objects *objects, target_addr value, uint8_t kind, target_addr *ret)
 {
 	struct object object;
 
+	*ret = value;
 	if (value == 0 || !(kind & (KIND_CELL | KIND_FREE)))
-		return value;
-	if (object_read(objects, value, &object) != CPEEK_OK || !type_is_builtin(object.type, "cell") ||
-	    object.length < objects->layout->structs[STRUCT_PyCellObject])
-		return value;
-	return object_get(&object, FIELD_PyCellObject_ob_ref);
+		return CPEEK_OK;
+	enum cpeek_status status = object_read(objects, value, &object);
+	if (status == CPEEK_OK && type_is_builtin(object.type, "cell") &&
+	    object.length >= objects->layout->structs[STRUCT_PyCellObject])
+		*ret = object_get(&object, FIELD_PyCellObject_ob_ref);
+	return objects_tolerate(objects, status);
 }
 
 /* To 3.10 a cell may hold an argument, whose own slot is empty then. */
@@ -93,7 +99,7 @@ static enum cpeek_status visit_slot(struct walk *walk, uint64_t index, target_ad
 {
 	if (is_left_out(walk, kind))
 		return CPEEK_OK;
-	value = slot_content(walk->objects, value, kind);
+	TRY(slot_content(walk->objects, value, kind, &value));
 	/* Hidden variables show while they are bound, and hide nothing when they are not. */
 	if (walk->names && name && (value || !(kind & KIND_HIDDEN)) && !map_put(walk->names, name))
 		return CPEEK_NO_MEMORY;
@@ -101,15 +107,6 @@ static enum cpeek_status visit_slot(struct walk *walk, uint64_t index, target_ad
 		return CPEEK_OK;
 	struct variable variable = {.name = name, .value = value, .kind = variable_kind(walk, index, kind)};
 	return walk->found(walk->arg, &variable);
-}
-
-static enum cpeek_status read_kind(struct walk *walk, target_addr kinds, uint64_t index, uint8_t *ret)
-{
-	enum cpeek_status status = target_read_u8(walk->objects->target, kinds + index, ret);
-
-	if (status != CPEEK_OK)
-		note(walk, status);
-	return status;
 }
 
 static enum cpeek_status walk_run(struct walk *walk, const struct run *run)
@@ -125,18 +122,17 @@ static enum cpeek_status walk_run(struct walk *walk, const struct run *run)
 	enum cpeek_status status = span_of_tuple(objects, run->names, &names);
 	if (status == CPEEK_OK && run->kind == 0)
 		status = span_of_bytes(objects, walk->code->kinds, &kinds);
-	if (status != CPEEK_OK) {
-		note(walk, status);
-		return CPEEK_OK;
-	}
-	if (names.size < count || (run->kind == 0 && kinds.size < count) || count > FRAME_SLOTS_MAX) {
-		note(walk, CPEEK_CORRUPT);
-		if (count > names.size)
-			count = names.size;
-		if (run->kind == 0 && count > kinds.size)
-			count = kinds.size;
-		if (count > FRAME_SLOTS_MAX)
-			count = FRAME_SLOTS_MAX;
+	if (status != CPEEK_OK)
+		return note(walk, status);
+	const uint64_t slots_max = walk->memory->slots_max;
+	uint64_t possible = run->first_slot < slots_max ? slots_max - run->first_slot : 0;
+	if (possible > names.size)
+		possible = names.size;
+	if (run->kind == 0 && possible > kinds.size)
+		possible = kinds.size;
+	if (count > possible) {
+		(void)note(walk, CPEEK_CORRUPT);
+		count = possible;
 	}
 	words_init(&values_at, objects->target, walk->memory->slots + run->first_slot * size);
 	words_init(&names_at, objects->target, names.data);
@@ -147,10 +143,8 @@ static enum cpeek_status walk_run(struct walk *walk, const struct run *run)
 			return CPEEK_CANCELLED;
 		if ((status = words_read(&values_at, i, count, &value)) != CPEEK_OK ||
 		    (status = words_read(&names_at, i, count, &name)) != CPEEK_OK ||
-		    (kind == 0 && (status = read_kind(walk, kinds.data, i, &kind)) != CPEEK_OK)) {
-			note(walk, status);
-			break;
-		}
+		    (kind == 0 && (status = target_read_u8(objects->target, kinds.data + i, &kind)) != CPEEK_OK))
+			return note(walk, status);
 		TRY(visit_slot(walk, run->first_slot + i, name, value, kind));
 	}
 	return CPEEK_OK;
@@ -167,8 +161,7 @@ static enum cpeek_status walk_slots(struct walk *walk)
 	enum cpeek_status status = span_of_tuple(walk->objects, code->cells, &cells);
 	if (status == CPEEK_OK)
 		status = span_of_tuple(walk->objects, code->frees, &frees);
-	if (status != CPEEK_OK)
-		note(walk, status);
+	TRY(note(walk, status));
 	TRY(walk_run(walk, &(struct run){0, code->locals, code->names, KIND_LOCAL}));
 	TRY(walk_run(walk, &(struct run){code->locals, cells.size, code->cells, KIND_CELL}));
 	return walk_run(walk, &(struct run){code->locals + cells.size, frees.size, code->frees, KIND_FREE});
@@ -194,34 +187,34 @@ static enum cpeek_status walk_namespace(struct walk *walk, target_addr address)
 		struct variable variable = {.name = item.key, .value = item.value, .kind = VARIABLE_NAME};
 		TRY(walk->found(walk->arg, &variable));
 	}
-	if (status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED)
-		return status;
-	if (status != CPEEK_END)
-		note(walk, status);
-	return CPEEK_OK;
+	return status == CPEEK_END ? CPEEK_OK : note(walk, status);
 }
 
 /* _PyFrame_HasHiddenLocals() in Objects/frameobject.c, 3.13. */
-static bool has_hidden(struct walk *walk)
+static enum cpeek_status find_hidden(struct walk *walk, bool *ret)
 {
 	struct objects *objects = walk->objects;
 	const struct code *code = walk->code;
 	struct span kinds;
 
-	if (span_of_bytes(objects, code->kinds, &kinds) != CPEEK_OK)
-		return false;
+	*ret = false;
+	TRY(span_of_bytes(objects, code->kinds, &kinds));
 	uint64_t count = kinds.size < code->slots ? kinds.size : code->slots;
-	for (uint64_t i = 0; i < count && i < FRAME_SLOTS_MAX; i++) {
+	for (uint64_t i = 0; i < count && i < walk->memory->slots_max; i++) {
 		uint8_t kind;
 		target_addr value;
 		target_addr slot = walk->memory->slots + i * objects->layout->pointer_size;
-		if (target_read_u8(objects->target, kinds.data + i, &kind) != CPEEK_OK)
-			return false;
-		if (kind & KIND_HIDDEN && target_read_pointer(objects->target, slot, &value) == CPEEK_OK &&
-		    slot_content(objects, value, kind) != 0)
-			return true;
+		TRY(target_read_u8(objects->target, kinds.data + i, &kind));
+		if (!(kind & KIND_HIDDEN))
+			continue;
+		TRY(target_read_pointer(objects->target, slot, &value));
+		TRY(slot_content(objects, value, kind, &value));
+		if (value) {
+			*ret = true;
+			break;
+		}
 	}
-	return false;
+	return CPEEK_OK;
 }
 
 /* frame.f_locals of 3.13: the namespace itself, or a proxy of the slots and of names that were added through it. In a
@@ -229,17 +222,21 @@ static bool has_hidden(struct walk *walk)
 static enum cpeek_status walk_as_proxy(struct walk *walk)
 {
 	uint64_t extra;
+	bool hidden = false;
 
-	if (!(walk->code->flags & CODE_OPTIMIZED) && !has_hidden(walk))
-		return walk->memory->locals ? walk_namespace(walk, walk->memory->locals) : CPEEK_OK;
+	if (!(walk->code->flags & CODE_OPTIMIZED)) {
+		TRY(objects_tolerate(walk->objects, find_hidden(walk, &hidden)));
+		if (!hidden)
+			return walk->memory->locals ? walk_namespace(walk, walk->memory->locals) : CPEEK_OK;
+	}
 	TRY(walk_slots(walk));
 	if (!walk->memory->frame_object)
 		return CPEEK_OK;
-	enum cpeek_status status = field_read(walk->objects, walk->memory->frame_object,
-					      FIELD_PyFrameObject_f_extra_locals, &extra);
+	enum cpeek_status status =
+		field_read(walk->objects, walk->memory->frame_object, FIELD_PyFrameObject_f_extra_locals, &extra);
 	if (status != CPEEK_OK)
-		note(walk, status);
-	return status == CPEEK_OK && extra ? walk_namespace(walk, extra) : CPEEK_OK;
+		return note(walk, status);
+	return extra ? walk_namespace(walk, extra) : CPEEK_OK;
 }
 
 /* frame.f_locals to 3.12: a dict, kept in the frame, into which the slots are merged when it is asked for. */

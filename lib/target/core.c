@@ -263,20 +263,23 @@ static enum cpeek_status build_mappings(struct target *target, const struct core
 {
 	VECTOR(struct module_mapping) mappings = {0};
 	enum cpeek_status status = CPEEK_OK;
-	const struct core_segment *segment = core->segments.items, *segments_end = segment + core->segments.count;
-	const struct core_range *range = notes->ranges.items, *ranges_end = range + notes->ranges.count;
+	size_t segment_index = 0, range_index = 0;
 	target_addr position = 0;
 
-	while (segment != segments_end || range != ranges_end) {
-		target_addr in_segment = segment == segments_end ? UINT64_MAX : segment->start;
-		target_addr in_range = range == ranges_end ? UINT64_MAX : range->start;
+	while (segment_index < core->segments.count || range_index < notes->ranges.count) {
+		const struct core_segment *segment =
+			segment_index < core->segments.count ? &core->segments.items[segment_index] : NULL;
+		const struct core_range *range =
+			range_index < notes->ranges.count ? &notes->ranges.items[range_index] : NULL;
+		target_addr in_segment = segment ? segment->start : UINT64_MAX;
+		target_addr in_range = range ? range->start : UINT64_MAX;
 		if (in_segment < position)
 			in_segment = position;
 		if (in_range < position)
 			in_range = position;
 		target_addr start = in_segment < in_range ? in_segment : in_range;
-		bool has_segment = segment != segments_end && in_segment == start;
-		bool has_range = range != ranges_end && in_range == start;
+		bool has_segment = segment && in_segment == start;
+		bool has_range = range && in_range == start;
 		target_addr end = has_segment ? segment->end : in_segment;
 		target_addr range_end = has_range ? range->end : in_range;
 		if (range_end < end)
@@ -305,10 +308,8 @@ static enum cpeek_status build_mappings(struct target *target, const struct core
 			mapping->mapping.offset = range->offset + (start - range->start);
 		}
 		position = end;
-		if (has_segment && segment->end == end)
-			segment++;
-		if (has_range && range->end == end)
-			range++;
+		segment_index += has_segment && segment->end == end;
+		range_index += has_range && range->end == end;
 	}
 	if (status == CPEEK_OK)
 		status = module_build(target, mappings.items, mappings.count,

@@ -27,10 +27,12 @@ static void read_image(struct target *target, target_addr start, struct image *r
 	unsigned char bytes[4096];
 	struct elf_header header;
 	size_t size = target_read_own(target, start, bytes, sizeof(bytes));
+	enum cpeek_status status = elf_header_init(&header, bytes, size);
 
 	*ret = (struct image){0};
-	if (size < SELFMAG || memcmp(bytes, ELFMAG, SELFMAG) != 0 ||
-	    elf_header_init(&header, bytes, size) != CPEEK_OK)
+	if (status == CPEEK_NO_MEMORY)
+		target->no_memory = true;
+	if (status != CPEEK_OK)
 		return;
 	ret->header = header;
 	ret->module = (struct target_module){
@@ -60,7 +62,10 @@ static const char *read_path(struct target *target, target_addr addr, struct are
 
 	if (target_read_cstring(target, addr, path, sizeof(path)) != CPEEK_OK)
 		return NULL;
-	return arena_copy(arena, path, strlen(path));
+	char *copy = arena_copy(arena, path, strlen(path));
+	if (!copy)
+		target->no_memory = true;
+	return copy;
 }
 
 /* struct r_debug: r_version, r_map. struct link_map: l_addr (the bias), l_name, l_ld, l_next. */
@@ -148,6 +153,8 @@ enum cpeek_status core_images_find(struct target *target, const target_addr *sta
 	}
 	if (status == CPEEK_OK)
 		status = name_and_add(target, &images, notes, arena);
+	if (status == CPEEK_OK && target->no_memory)
+		status = target_set_no_memory(target);
 	for (size_t i = 0; i < images.count; i++)
 		elf_header_deinit(&images.items[i].header);
 	VECTOR_DEINIT(&images);

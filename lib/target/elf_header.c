@@ -4,7 +4,7 @@
 #include <gelf.h>
 #include <string.h>
 
-static enum cpeek_status read_header(Elf *elf, struct elf_header *header)
+static enum cpeek_status read_header(Elf *elf, size_t size, struct elf_header *header)
 {
 	GElf_Ehdr ehdr;
 	size_t count;
@@ -18,7 +18,7 @@ static enum cpeek_status read_header(Elf *elf, struct elf_header *header)
 	/* libelf follows PN_XNUM, and counts no more program headers than the bytes hold. */
 	if (elf_getphdrnum(elf, &count) != 0)
 		count = 0;
-	header->cut = count < ehdr.e_phnum;
+	header->cut = count < ehdr.e_phnum || (ehdr.e_phnum == PN_XNUM && ehdr.e_shoff >= size);
 	if (count == 0)
 		return CPEEK_OK;
 	header->segments = memory_calloc(count, sizeof(*header->segments));
@@ -53,7 +53,7 @@ enum cpeek_status elf_header_init(struct elf_header *header, const void *bytes, 
 	Elf *elf = elf_memory((char *)(uintptr_t)bytes, size); /* only reads, for all its missing const */
 	if (!elf)
 		return CPEEK_CORRUPT;
-	status = read_header(elf, header);
+	status = read_header(elf, size, header);
 	(void)elf_end(elf);
 	if (status != CPEEK_OK)
 		elf_header_deinit(header);

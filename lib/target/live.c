@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 struct live {
-	pid_t pid;
+	pid_t pid; /* the process; or a thread of it, when its first one has ended */
 	struct tracer *tracer; /* NULL: it runs, or another one holds it */
 	bool use_mem_file;     /* process_vm_readv() is forbidden here */
 	int mem_file;          /* -1: not open */
@@ -99,8 +99,28 @@ static enum cpeek_status set_proc_error(const struct target *target, int number)
 	return error_set(target->error, CPEEK_IO, "process %" PRIu64 ": cannot read it: %s", pid, strerror(number));
 }
 
-/* Whether there is such a process, with memory of its own. */
-static enum cpeek_status check_process(struct target *target, int64_t pid, struct strbuf *text, bool *ret_held)
+/* The id of a thread that has not ended, or 0. */
+static pid_t find_living_thread(uint64_t pid, struct strbuf *text)
+{
+	char path[64];
+	struct dirent *entry;
+	pid_t found = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task", pid);
+	DIR *folder = opendir(path);
+	while (folder && !found && (entry = readdir(folder))) {
+		uint64_t id = strtoull(entry->d_name, NULL, 10);
+		if (id != 0 && proc_read(id, "status", text) == 0 && proc_find(strbuf_text(text), "VmSize"))
+			found = (pid_t)id;
+	}
+	if (folder)
+		(void)closedir(folder);
+	return found;
+}
+
+/* Whether there is such a process, with memory of its own; and whether a tracer holds it. */
+static enum cpeek_status check_process(struct target *target, struct live *live, int64_t pid, struct strbuf *text,
+				       bool *ret_held)
 {
 	int number = pid > 0 && pid <= INT32_MAX ? proc_read((uint64_t)pid, "status", text) : ENOENT;
 
@@ -114,27 +134,37 @@ static enum cpeek_status check_process(struct target *target, int64_t pid, struc
 	uint64_t group = proc_find_number(strbuf_text(text), "Tgid");
 	if (group != 0)
 		target->pid = group; /* the id of a thread names its process */
+	live->pid = (pid_t)target->pid;
 	*ret_held = proc_find_number(strbuf_text(text), "TracerPid") != 0;
+	if (proc_find(strbuf_text(text), "VmSize"))
+		return CPEEK_OK; /* it has memory */
 	const char *state = proc_find(strbuf_text(text), "State");
-	if (state && (*state == 'Z' || *state == 'X'))
-		return error_set(target->error, CPEEK_IO,
-				 "process %" PRIu64 " has ended (it is a zombie that its parent has not waited for)",
-				 target->pid);
-	/* A process that has memory tells how much. */
-	if (!proc_find(strbuf_text(text), "VmSize"))
+	if (!state || (*state != 'Z' && *state != 'X'))
 		return error_set(target->error, CPEEK_IO,
 				 "process %" PRIu64 " is a thread of the kernel: it has no memory of its own",
 				 target->pid);
-	return CPEEK_OK;
+	live->pid = find_living_thread(target->pid, text);
+	if (live->pid)
+		return CPEEK_OK;
+	return error_set(target->error, CPEEK_IO,
+			 "process %" PRIu64 " has ended (it is a zombie that its parent has not waited for)",
+			 target->pid);
+}
+
+/* For the files of /proc. */
+static uint64_t pid_of(const struct target *target)
+{
+	return (uint64_t)((const struct live *)target->self)->pid;
 }
 
 /* Width, byte order and machine: from the executable's ELF header. */
 static enum cpeek_status read_machine(struct target *target)
 {
+	const struct live *live = target->self;
 	unsigned char header[20];
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), "/proc/%" PRIu64 "/exe", target->pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)live->pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return set_proc_error(target, errno);
@@ -156,7 +186,7 @@ static target_addr read_program_headers_address(struct target *target, struct st
 {
 	size_t word = target->pointer_size;
 
-	if (proc_read(target->pid, "auxv", text) != 0)
+	if (proc_read(pid_of(target), "auxv", text) != 0)
 		return 0;
 	for (size_t at = 0; text->length - at >= 2 * word; at += 2 * word)
 		if (target_get_pointer(target, text->data + at) == AT_PHDR)
@@ -196,7 +226,7 @@ static enum cpeek_status read_mappings(struct target *target, struct strbuf *tex
 	enum cpeek_status status = CPEEK_OK;
 	target_addr program_headers = read_program_headers_address(target, text);
 	target_addr position = 0;
-	int number = proc_read(target->pid, "maps", text);
+	int number = proc_read(pid_of(target), "maps", text);
 
 	if (number != 0)
 		return set_proc_error(target, number);
@@ -230,7 +260,7 @@ static uint64_t read_inner_id(const struct target *target, uint64_t id, struct s
 	char name[64];
 
 	(void)snprintf(name, sizeof(name), "task/%" PRIu64 "/status", id);
-	if (proc_read(target->pid, name, text) != 0)
+	if (proc_read(pid_of(target), name, text) != 0)
 		return id;
 	const char *ids = proc_find(strbuf_text(text), "NSpid");
 	char *end = NULL;
@@ -251,7 +281,7 @@ static enum cpeek_status read_threads(struct target *target, struct strbuf *text
 	char path[64];
 	struct dirent *entry;
 
-	(void)snprintf(path, sizeof(path), "/proc/%" PRIu64 "/task", target->pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)live->pid);
 	DIR *folder = opendir(path);
 	if (!folder)
 		return set_proc_error(target, errno);
@@ -281,7 +311,7 @@ static enum cpeek_status read_threads(struct target *target, struct strbuf *text
 
 static enum cpeek_status read_command(struct target *target, struct strbuf *text)
 {
-	int number = proc_read(target->pid, "cmdline", text);
+	int number = proc_read(pid_of(target), "cmdline", text);
 
 	if (number != 0)
 		return set_proc_error(target, number);
@@ -331,11 +361,10 @@ static enum cpeek_status open_live(struct target *target, struct live *live, int
 {
 	bool held = false;
 
-	TRY(check_process(target, pid, text, &held));
-	live->pid = (pid_t)target->pid;
+	TRY(check_process(target, live, pid, text, &held));
 	TRY(read_machine(target));
 	if (!target->no_pause && !held) {
-		if (live->pid == getpid())
+		if (target->pid == (uint64_t)getpid())
 			return error_set(target->error, CPEEK_IO,
 					 "process %" PRIu64 " is this one, which cannot stop itself; pass --no-pause",
 					 target->pid);

@@ -149,26 +149,35 @@ static enum cpeek_status set_fault(struct target *target, target_addr addr, enum
 	}
 	target->fault_address = addr;
 	target->fault_hole = hole;
+	target->faults++;
 	return CPEEK_FAULT;
 }
 
 /* Counts a read; false when it is the one that shall fail. */
 static inline bool count_read(struct target *target)
 {
-	if (++target->reads != target->fail_at)
-		return true;
-	return false;
+	return ++target->reads != target->fail_at;
+}
+
+/* The bytes at addr, when the last read was near; else NULL. */
+static inline const unsigned char *find_near(const struct target *target, target_addr addr, size_t length)
+{
+	uint64_t inside = addr - target->window.start;
+
+	if (inside >= target->window.size || length > target->window.size - inside)
+		return NULL;
+	return target->window.bytes + inside;
 }
 
 enum cpeek_status target_read(struct target *target, target_addr addr, void *buffer, size_t length)
 {
+	const unsigned char *near = find_near(target, addr, length);
 	enum target_hole hole = TARGET_HOLE_NONE;
-	uint64_t inside = addr - target->window.start;
 
 	if (!count_read(target))
 		return set_fault(target, addr, TARGET_HOLE_REFUSED);
-	if (inside < target->window.size && length <= target->window.size - inside) {
-		memcpy(buffer, target->window.bytes + inside, length);
+	if (near) {
+		memcpy(buffer, near, length);
 		return CPEEK_OK;
 	}
 	size_t done = copy(target, addr, buffer, length, true, &hole);
@@ -209,10 +218,16 @@ uint64_t target_get(const struct target *target, const void *bytes, size_t size)
 	return bytes_get(bytes, size, target->big_endian);
 }
 
-static enum cpeek_status read_integer(struct target *target, target_addr addr, size_t size, uint64_t *ret)
+static inline enum cpeek_status read_integer(struct target *target, target_addr addr, size_t size, uint64_t *ret)
 {
+	const unsigned char *near = find_near(target, addr, size);
 	unsigned char bytes[8];
 
+	if (near && target->fail_at == 0) {
+		target->reads++;
+		*ret = bytes_get(near, size, target->big_endian);
+		return CPEEK_OK;
+	}
 	TRY(target_read(target, addr, bytes, size));
 	*ret = target_get(target, bytes, size);
 	return CPEEK_OK;
@@ -262,15 +277,13 @@ enum cpeek_status target_read_cstring(struct target *target, target_addr addr, c
 	enum target_hole hole = TARGET_HOLE_NONE;
 	size_t done = 0;
 
-	if (size == 0)
-		return CPEEK_LIMIT;
 	if (!count_read(target))
 		return set_fault(target, addr, TARGET_HOLE_REFUSED);
-	while (done < size - 1) {
+	while (done < size) {
 		size_t part = 1;
 		if (enter_window(target, addr + done, true, &hole)) {
 			uint64_t inside = addr + done - target->window.start;
-			part = size - 1 - done;
+			part = size - done;
 			if (part > target->window.size - inside)
 				part = (size_t)(target->window.size - inside);
 			memcpy(buffer + done, target->window.bytes + inside, part);
@@ -281,7 +294,8 @@ enum cpeek_status target_read_cstring(struct target *target, target_addr addr, c
 			return CPEEK_OK;
 		done += part;
 	}
-	buffer[done] = '\0';
+	if (size > 0)
+		buffer[size - 1] = '\0';
 	return CPEEK_LIMIT;
 }
 

@@ -126,6 +126,7 @@ struct target {
 	char *exe, *sysroot;         /* of the options */
 	bool no_pause, use_mismatched;
 	bool no_memory;   /* the read that is going on ran out of our memory */
+	uint64_t faults;  /* reads that failed so far */
 	uint64_t reads;   /* made so far, for tests */
 	uint64_t fail_at; /* for tests: the read with this number fails, once, and no view is given; 0: none */
 };

@@ -3,13 +3,14 @@ runs, and on memory that it lends."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
 
 import pytest
 
-from front_ends import CPEEK, GDB_PLUGIN, LLDB_DRIVER, LLDB_PLUGIN, environment, lldb_environment
+from front_ends import CPEEK, GDB_PLUGIN, LLDB_DRIVER, LLDB_PLUGIN, dump, environment, lldb_environment
 
 # Each leaves the selected frame as it was.
 LINES = [
@@ -167,9 +168,65 @@ def test_lldb_with_two_cores(core, lines, core_without_python, lldb, tmp_path):
     assert answers[3][0] == expected["bt --locals"][1]
 
 
+def test_gdb_selects_the_thread(core, gdb, tmp_path):
+    if core[1] is None:
+        pytest.skip("only this test's own program is known to have three threads")
+    lines = ["python print(gdb.selected_thread().ptid[1])", "py-bt --json"]
+    commands = [line for thread in (3, 1, 2) for line in ["thread %d" % thread] + lines]
+    answers, _ = gdb_answers(gdb, tmp_path, [core[1], "-c", core[0]], [], commands)
+    check_threads([(int(answers[i + 1]), answers[i + 2]) for i in (0, 3, 6)])
+
+
+def test_lldb_selects_the_thread(core, lldb, tmp_path):
+    if core[1] is None:
+        pytest.skip("only this test's own program is known to have three threads")
+    commands = [line for thread in (3, 1, 2) for line in ("thread select %d" % thread, "thread info", "py-bt --json")]
+    answers = lldb_answers(lldb, tmp_path, ["-c", core[0], core[1]], [], commands)
+    ids = [int(re.search(r"tid = (\d+)", answers[i + 1][0]).group(1)) for i in (0, 3, 6)]
+    check_threads(list(zip(ids, [answers[i + 2][0] for i in (0, 3, 6)])))
+
+
+def check_threads(selected):
+    """selected: the debugger's id of threads 3, 1, 2, and bt --json there."""
+    threads = [json.loads(text)["threads"] for _, text in selected]
+    assert [[thread["native_id"] for thread in found] for found in threads] == [[native_id] for native_id, _ in selected]
+    assert [found[0]["frames"][0]["function"] for found in threads][1] == "step"
+    assert all(found[0]["frames"][-1]["function"] == "_bootstrap" for found in (threads[0], threads[2]))
+
+
+@pytest.fixture(scope="session")
+def moved(program, tmp_path_factory):
+    """(a core, where its executable is now): another place than the core says."""
+    folder = tmp_path_factory.mktemp("moved")
+    before, after = str(folder / "python"), str(folder / "elsewhere")
+    shutil.copy(os.path.realpath("/usr/bin/python3"), before)
+    path = dump(["env", "PYTHONHOME=/usr", before, program, "core"], folder)
+    os.rename(before, after)
+    code, _, error = command_line(path, "bt")
+    if code == 0:
+        pytest.skip("this /usr/bin/python3 has its runtime in a shared library")
+    assert code == 4 and "--exe" in error
+    return path, after
+
+
+def test_gdb_tells_where_the_executable_is(moved, gdb, tmp_path):
+    path, exe = moved
+    expected = command_line(path, "bt --all --locals", "--exe", exe)
+    assert expected[0] == 0 and "in step\n" in expected[1]
+    answers, _ = gdb_answers(gdb, tmp_path, [exe, "-c", path], [], ["py-bt --all --locals"])
+    assert answers == [expected[1]]
+
+
+def test_lldb_tells_where_the_executable_is(moved, lldb, tmp_path):
+    path, exe = moved
+    expected = command_line(path, "bt --all --locals", "--exe", exe)
+    answers = lldb_answers(lldb, tmp_path, ["-c", path, exe], [], ["py-bt --all --locals"])
+    assert answers == [(expected[1], "")]
+
+
 # ---- Processes that the debugger runs
 
-LIVE = ["bt", "bt --all --locals", "threads --json", "print table"]
+LIVE = ["bt", "bt --all --locals", "threads --json", "print table", "objects --limit 20"]
 
 
 def live_lines(count):

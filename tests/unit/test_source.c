@@ -75,8 +75,16 @@ static void test_utf8(void)
 	CHECK_TEXT(LINE("\xef\xbb\xbfx = 'é'\n", 1), "x = 'é'");
 	CHECK_TEXT(LINE("x = 'é€𝄞'\n", 1), "x = 'é€𝄞'");
 	/* b"…".decode("utf-8", "replace") */
-	CHECK_TEXT(LINE("a\xff" "b", 1), "a\xef\xbf\xbd" "b");
-	CHECK_TEXT(LINE("\xe2\x82" "b", 1), "\xef\xbf\xbd" "b");
+	CHECK_TEXT(LINE("a\xff"
+			"b",
+			1),
+		   "a\xef\xbf\xbd"
+		   "b");
+	CHECK_TEXT(LINE("\xe2\x82"
+			"b",
+			1),
+		   "\xef\xbf\xbd"
+		   "b");
 	CHECK_TEXT(LINE("\xed\xa0\x80", 1), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	CHECK_TEXT(LINE("\xc0\xaf", 1), "\xef\xbf\xbd\xef\xbf\xbd");
 	CHECK_TEXT(LINE("\xf0\x9d\x84", 1), "\xef\xbf\xbd");
@@ -142,15 +150,15 @@ static void test_where_a_cookie_counts(void)
 	char name[ENCODING_NAME];
 
 	check_detect("", "UTF-8");
-	check_detect("x = 1 # coding: latin-1", "UTF-8");         /* not a comment of its own */
-	check_detect("x = 1\n# coding: latin-1", "UTF-8");         /* the first line is code */
-	check_detect("\n# coding: latin-1\n", "ISO-8859-1");       /* it is blank */
-	check_detect("#!x\n# coding: latin-1\n", "ISO-8859-1");    /* it is a comment */
-	check_detect("#\n#\n# coding: latin-1\n", "UTF-8");        /* the third line */
-	check_detect(" \t\f# coding: latin-1\n", "ISO-8859-1");    /* blanks before it */
-	check_detect("# encoding=latin-1\n", "ISO-8859-1");        /* the word in a word */
-	check_detect("# coding : latin-1\n", "UTF-8");             /* no blank before the colon */
-	check_detect("# coding:\n# coding=koi8-r\n", "koi8-r");   /* nothing named in the first */
+	check_detect("x = 1 # coding: latin-1", "UTF-8");       /* not a comment of its own */
+	check_detect("x = 1\n# coding: latin-1", "UTF-8");      /* the first line is code */
+	check_detect("\n# coding: latin-1\n", "ISO-8859-1");    /* it is blank */
+	check_detect("#!x\n# coding: latin-1\n", "ISO-8859-1"); /* it is a comment */
+	check_detect("#\n#\n# coding: latin-1\n", "UTF-8");     /* the third line */
+	check_detect(" \t\f# coding: latin-1\n", "ISO-8859-1"); /* blanks before it */
+	check_detect("# encoding=latin-1\n", "ISO-8859-1");     /* the word in a word */
+	check_detect("# coding : latin-1\n", "UTF-8");          /* no blank before the colon */
+	check_detect("# coding:\n# coding=koi8-r\n", "koi8-r"); /* nothing named in the first */
 	check_detect("# coding coding: koi8-r", "koi8-r");
 	check_detect("# coding:koi8-r, coding:latin-1", "koi8-r"); /* the first one */
 	check_detect("# coding:", "UTF-8");
@@ -191,7 +199,8 @@ static enum cpeek_status status_of(const char *sysroot, const char *path)
 	return status;
 }
 
-/* None of these may be opened: a FIFO would wait for ever, a device would do things. (An alarm ends a test that waits.) */
+/* None of these may be opened: a FIFO would wait for ever, a device would do things. (An alarm ends a test that
+ * waits.) */
 static void test_what_is_no_file(void)
 {
 	(void)alarm(20);

@@ -1,0 +1,96 @@
+/*
+ * What of itertools shows its state in its repr, count and repeat, and what holds objects outside its fields: the
+ * data that tee() iterators share. The others are rows of visits.def.
+ */
+#include "object/class_name.h"
+#include "object/decoder.h"
+#include "object/table.h"
+
+#include <inttypes.h>
+
+/* count_repr() of Modules/itertoolsmodule.c: a small count by 1 is a C integer alone. */
+static enum cpeek_status count_decode(const struct object *object, struct value *value)
+{
+	const target_addr count = object_get(object, FIELD_countobject_long_cnt);
+	const target_addr step = object_get(object, FIELD_countobject_long_step);
+	struct object stepped;
+	int64_t number = 0;
+
+	value_format(value, "%s(", class_name(object));
+	if (!count) {
+		value_format(value, "%" PRId64 ")", object_get_signed(object, FIELD_countobject_cnt));
+		return CPEEK_OK;
+	}
+	value_object(value, count);
+	TRY(object_read(object->objects, step, &stepped));
+	bool by_one = stepped.type->flags & TYPE_LONG_SUBCLASS && int_read(object->objects, step, &number) == CPEEK_OK &&
+		      number == 1;
+	if (!by_one) {
+		value_text(value, ", ");
+		value_object(value, step);
+	}
+	value_text(value, ")");
+	return CPEEK_OK;
+}
+
+static const enum layout_field count_fields[] = {FIELD_countobject_long_cnt, FIELD_countobject_long_step};
+
+const struct object_type object_type_count = {
+	.name = "itertools.count",
+	.structure = STRUCT_countobject,
+	.decode = count_decode,
+	.fields = count_fields,
+	.field_count = sizeof(count_fields) / sizeof(*count_fields),
+};
+
+/* repeat_repr() */
+static enum cpeek_status repeat_decode(const struct object *object, struct value *value)
+{
+	const int64_t count = object_get_signed(object, FIELD_repeatobject_cnt);
+
+	value_format(value, "%s(", class_name(object));
+	value_object(value, object_get(object, FIELD_repeatobject_element));
+	if (count == -1)
+		value_text(value, ")");
+	else
+		value_format(value, ", %" PRId64 ")", count);
+	return CPEEK_OK;
+}
+
+static const enum layout_field repeat_fields[] = {FIELD_repeatobject_element};
+
+const struct object_type object_type_repeat = {
+	.name = "itertools.repeat",
+	.structure = STRUCT_repeatobject,
+	.decode = repeat_decode,
+	.fields = repeat_fields,
+	.field_count = 1,
+};
+
+/* teedataobject_traverse() */
+static enum cpeek_status tee_data_edges(const struct object *object, struct edges *edges)
+{
+	const struct layout *layout = object->objects->layout;
+	const struct layout_place place = layout->fields[FIELD_teedataobject_values];
+	const int64_t count = object_get_signed(object, FIELD_teedataobject_numread);
+
+	if (count < 0 || count > (int64_t)(place.size / layout->pointer_size))
+		return CPEEK_CORRUPT;
+	edges_add_field(edges, object, FIELD_teedataobject_it);
+	for (int64_t i = 0; i < count; i++) {
+		target_addr item;
+		TRY(target_read_pointer(object->objects->target,
+					object_field_address(object, FIELD_teedataobject_values) +
+						(uint64_t)i * layout->pointer_size,
+					&item));
+		edges_add(edges, EDGE_INDEX, item, NULL, (uint64_t)i, true);
+	}
+	edges_add_field(edges, object, FIELD_teedataobject_nextlink);
+	return CPEEK_OK;
+}
+
+const struct object_type object_type_tee_data = {
+	.name = "itertools._tee_dataobject",
+	.structure = STRUCT_teedataobject,
+	.edges = tee_data_edges,
+};
