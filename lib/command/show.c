@@ -27,7 +27,7 @@ struct limits show_limits(const struct cpeek_session *session, unsigned what)
 	if (what & SHOW_BRIEF) {
 		limits.elements = fraction(limits.elements, 10);
 		limits.string = fraction(limits.string, 5);
-		limits.depth = fraction(limits.depth, 4);
+		limits.depth = fraction(limits.depth, 3);
 	}
 	return limits;
 }
@@ -138,7 +138,11 @@ enum cpeek_status show_variables(struct cpeek_session *session, struct sink *sin
 	if (status != CPEEK_OK && !fatal(status)) {
 		session->partial = true;
 		sink_span(sink, SINK_PLAIN, indent);
-		sink_span_format(sink, SINK_MARK, "<variables unreadable at 0x%" PRIx64 ">", session->target->fault_address);
+		if (status == CPEEK_UNSUPPORTED)
+			sink_span(sink, SINK_MARK, "<variables in a namespace that is no dict>");
+		else
+			sink_span_format(sink, SINK_MARK, "<variables unreadable at 0x%" PRIx64 ">",
+					 session->target->fault_address);
 		sink_line(sink, NULL);
 		status = CPEEK_OK;
 	}

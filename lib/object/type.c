@@ -136,7 +136,7 @@ static enum cpeek_status read_own_members(struct objects *objects, struct type *
 			return CPEEK_OK;
 		list = type->address + meta_basicsize;
 		if (count > TYPE_MEMBERS_MAX)
-			return CPEEK_OK;
+			return objects_tolerate(objects, CPEEK_CORRUPT);
 	} else if (field_read(objects, type->address, FIELD_PyTypeObject_tp_members, &list) != CPEEK_OK || !list) {
 		return CPEEK_OK;
 	}
@@ -144,13 +144,10 @@ static enum cpeek_status read_own_members(struct objects *objects, struct type *
 }
 
 /* The type itself, without its base. */
-static enum cpeek_status type_load(struct objects *objects, target_addr address, struct type **ret)
+static enum cpeek_status type_fill(struct objects *objects, target_addr address, struct type *type)
 {
-	struct type *type = arena_alloc(&objects->arena, sizeof(*type));
 	uint64_t meta_flags, name, value;
 
-	if (!type)
-		return CPEEK_NO_MEMORY;
 	*type = (struct type){.address = address, .tp_name = "", .module = "", .qualname = ""};
 	if (address == 0 || address % objects->layout->pointer_size)
 		return CPEEK_CORRUPT;
@@ -195,6 +192,19 @@ static enum cpeek_status type_load(struct objects *objects, target_addr address,
 	}
 	/* C code names its heap types "module.name"; a class statement gives the bare __name__. */
 	type->python_class = type->flags & TYPE_HEAPTYPE && !strchr(type->tp_name, '.');
+	return CPEEK_OK;
+}
+
+/* Takes memory only for what turned out to be a type: damage must not fill the arena. */
+static enum cpeek_status type_load(struct objects *objects, target_addr address, struct type **ret)
+{
+	struct type filled;
+
+	TRY(type_fill(objects, address, &filled));
+	struct type *type = arena_alloc(&objects->arena, sizeof(*type));
+	if (!type)
+		return CPEEK_NO_MEMORY;
+	*type = filled;
 	*ret = type;
 	return CPEEK_OK;
 }
@@ -244,8 +254,9 @@ enum cpeek_status type_read(struct objects *objects, target_addr address, const 
 	do {
 		enum cpeek_status status = count < TYPE_BASES_MAX ? type_load(objects, at, &chain[count]) : CPEEK_CORRUPT;
 		if (status != CPEEK_OK) {
-			if (count == 0 || status == CPEEK_NO_MEMORY)
+			if (count == 0)
 				return status;
+			TRY(objects_tolerate(objects, status));
 			break; /* a broken base costs its subclasses what they inherit, no more */
 		}
 		at = chain[count++]->base;

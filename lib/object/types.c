@@ -36,9 +36,13 @@ static bool is_among(const char *names, const char *name)
 {
 	const size_t length = strlen(name);
 
-	for (const char *at = names; at; at = strchr(at, '|'), at += at != NULL)
+	for (const char *at = names; at; at++) {
 		if (strncmp(at, name, length) == 0 && (at[length] == '\0' || at[length] == '|'))
 			return true;
+		at = strchr(at, '|');
+		if (!at)
+			break;
+	}
 	return false;
 }
 

@@ -87,7 +87,7 @@ static const struct target_ops core_ops = {
 
 static enum cpeek_status set_io_error(const struct target *target, const char *path, const char *what)
 {
-	return error_set(target->error, CPEEK_IO, "%s: %s", path, what);
+	return error_set(target->error, CPEEK_IO, "%s %s", path, what);
 }
 
 static enum cpeek_status set_errno_error(const struct target *target, const char *path, int number)
@@ -95,7 +95,7 @@ static enum cpeek_status set_errno_error(const struct target *target, const char
 	enum cpeek_status status = number == EACCES || number == EPERM ? CPEEK_PERMISSION : CPEEK_IO;
 	const char *advice = status == CPEEK_PERMISSION ? "; cores belong to the user whose process it was: "
 							  "run as that user, or as root" : "";
-	return error_set(target->error, status, "%s: cannot open it: %s%s", path, strerror(number), advice);
+	return error_set(target->error, status, "cannot open %s: %s%s", path, strerror(number), advice);
 }
 
 static enum cpeek_status map_core(struct target *target, struct core *core, const char *path)

@@ -17,10 +17,10 @@ SMALL_FLAGS = ['-I', '-S', '-E']
 
 PROBE = '''
 import platform, sys, sysconfig
-v = sysconfig.get_config_vars()
-print("|".join([platform.python_implementation(), "%d.%d.%d" % sys.version_info[:3], str(sys.hexversion),
-    str(int(hasattr(sys, "gettotalrefcount"))), str(v.get("Py_GIL_DISABLED") or 0), str(sys.executable),
-    str(v.get("LIBDIR") or ""), str(v.get("INSTSONAME") or "") if v.get("Py_ENABLE_SHARED") else "", sys.prefix]))
+library = [l.split()[-1] for l in open("/proc/self/maps") if "/libpython" in l and ".so" in l]
+print("|".join([platform.python_implementation(), "%d.%d.%d" % sys.version_info[:3],
+    str(int(hasattr(sys, "gettotalrefcount"))), str(sysconfig.get_config_var("Py_GIL_DISABLED") or 0),
+    str(sys.executable), (library + [""])[0]]))
 '''
 
 
@@ -30,9 +30,9 @@ class CannotMake(Exception):
 
 class Interpreter:
     def __init__(self, fields):
-        self.implementation, self.version, hexversion, debug, free, path, libdir, library, self.prefix = fields
+        self.implementation, self.version, debug, free, path, library = fields
         self.path = os.path.realpath(path)
-        self.library = os.path.join(libdir, library) if library else None
+        self.library = library or None      # libpython, when it is not inside the executable
         self.minor = tuple(int(n) for n in self.version.split('.')[:2])
         self.debug, self.free_threaded = debug == '1', free == '1'
         self.supported = self.minor in SUPPORTED and not self.debug and not self.free_threaded
@@ -76,7 +76,7 @@ def find_interpreters():
         except (OSError, subprocess.SubprocessError):
             continue
         fields = done.stdout.strip().split('|')
-        if done.returncode == 0 and len(fields) == 9 and fields[0] == 'CPython' and os.path.exists(fields[5]):
+        if done.returncode == 0 and len(fields) == 6 and fields[0] == 'CPython' and os.path.exists(fields[4]):
             i = Interpreter(fields)
             found.setdefault(i.path, i)
     out = sorted(found.values(), key=lambda i: (i.minor, [int(n) for n in i.version.split('.')], i.path))

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -515,6 +516,34 @@ static void test_written_data_is_not_taken_from_the_file(void)
 	free(library.data);
 }
 
+/* The first page was not saved: the program headers come from the file, if what else was saved equals it. */
+static void test_header_from_the_file(void)
+{
+	const char *path = library_path;
+	struct writer_bytes library = make_library(NULL, 't');
+	const struct writer_range ranges[] = {{0x500000, 0x501000, 0, path}, {0x501000, 0x502000, 1, path}};
+
+	CHECK(writer_save(&library, path));
+	for (int equal = 0; equal < 2; equal++) {
+		struct core_writer writer = writer_create(8, false, EM_X86_64);
+		unsigned char buffer[PAGE];
+		writer_files(&writer, ranges, 2);
+		library.data[PAGE + 5] = equal ? 't' : 'x';
+		writer_segment(&writer, 0x501000, PAGE, library.data + PAGE, PAGE, PF_R | PF_X);
+		struct target *target = open_writer(&writer, NULL);
+		const struct target_module *module = &target->modules[0];
+		CHECK(!module->has_bias && !module->has_elf_header);
+		CHECK_EQ(target_load_module(target, module), CPEEK_OK);
+		CHECK_EQ(module->state, TARGET_FILE_UNVERIFIED);
+		CHECK_EQ(module->has_bias, equal);
+		CHECK_EQ(module->has_elf_header, equal);
+		CHECK_EQ(module->bias, equal ? 0x4f0000 : 0);
+		CHECK_EQ(target_read(target, 0x500000, buffer, 4), equal ? CPEEK_OK : CPEEK_FAULT);
+		target_destroy(target);
+	}
+	free(library.data);
+}
+
 static void test_same_file_twice(void)
 {
 	struct writer_bytes library = make_library(id_a, 't');
@@ -725,6 +754,35 @@ static void test_many_segments(void)
 	writer_destroy(&writer);
 }
 
+/* A core of 16 GiB, of which nothing is on the disk but its ends. */
+static void test_sparse(void)
+{
+	struct core_writer writer = writer_create(8, false, EM_X86_64);
+	uint64_t length = (uint64_t)16 << 30, value;
+	struct writer_segment *segment = writer_segment(&writer, 0x10000, length, NULL, 0, PF_R | PF_W);
+	struct target *target = NULL;
+	char path[64];
+
+	segment->filesz = length;
+	segment->has_offset = true;
+	segment->offset = PAGE;
+	struct writer_bytes core = writer_finish(&writer);
+	int fd = memfd_create("sparse", MFD_CLOEXEC);
+	CHECK(fd >= 0 && write(fd, core.data, core.size) == (ssize_t)core.size);
+	CHECK(pwrite(fd, "the end!", 8, (off_t)(PAGE + length - 8)) == 8);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK_EQ(target_open_core(path, NULL, &error, &target), CPEEK_OK);
+	CHECK(!target->truncated);
+	CHECK_EQ(target_read_u64(target, 0x10000 + length / 2, &value), CPEEK_OK);
+	CHECK_EQ(value, 0);
+	CHECK_EQ(target_read_u64(target, 0x10000 + length - 8, &value), CPEEK_OK);
+	CHECK(memcmp(&value, "the end!", 8) == 0);
+	target_destroy(target);
+	(void)close(fd);
+	free(core.data);
+	writer_destroy(&writer);
+}
+
 /* ---- Errors -------------------------------------------------------------------------------------------------- */
 
 static void check_error(const char *path, enum cpeek_status status, const char *part)
@@ -776,6 +834,15 @@ static void test_errors(void)
 		CHECK_EQ(chmod(path, 0), 0);
 		check_error(path, CPEEK_PERMISSION, "Permission denied");
 		CHECK_EQ(chmod(path, 0600), 0);
+	}
+}
+
+static void test_hole_texts(void)
+{
+	for (int i = TARGET_HOLE_NONE; i <= TARGET_HOLE_REFUSED; i++) {
+		CHECK(target_hole_text((enum target_hole)i)[0]);
+		for (int j = TARGET_HOLE_NONE; j < i; j++)
+			CHECK(strcmp(target_hole_text((enum target_hole)i), target_hole_text((enum target_hole)j)));
 	}
 }
 
@@ -843,6 +910,26 @@ static void test_memory_that_fails(void)
 		target_destroy(target);
 	}
 	CHECK(done && failures > 10);
+	free(core.data);
+	writer_destroy(&writer);
+
+	/* The same without NT_FILE. */
+	writer = writer_create(8, false, EM_X86_64);
+	writer_segment(&writer, 0x500000, PAGE, library.data, PAGE, PF_R);
+	core = writer_finish(&writer);
+	done = false;
+	for (n = 1, failures = 0; n < 1000 && !done; n++) {
+		struct target *target = NULL;
+		memory_fail_at(n);
+		enum cpeek_status status = open_bytes(&core, NULL, &target);
+		memory_fail_at(0);
+		CHECK(status == CPEEK_OK || status == CPEEK_NO_MEMORY);
+		done = status == CPEEK_OK;
+		CHECK(!done || target->module_count == 1);
+		failures += !done;
+		target_destroy(target);
+	}
+	CHECK(done && failures > 5);
 	free(core.data);
 	free(library.data);
 	writer_destroy(&writer);
@@ -921,6 +1008,30 @@ static void test_lent(void)
 	target_destroy(target);
 	free(library.data);
 
+	/* No header in memory: the file that has the module's path here tells where its segments are. */
+	library = make_library(id_a, 't');
+	CHECK(writer_save(&library, library_path));
+	const struct cpeek_module elsewhere = {library_path, 0x900000};
+	memory.modules = &elsewhere;
+	memory.module_count = 1;
+	CHECK_EQ(target_open_lent(&memory, NULL, &error, &target), CPEEK_OK);
+	CHECK_EQ(target->mapping_count, 3);
+	CHECK_EQ(target->mappings[2].start, 0x902000);
+	CHECK(target->mappings[1].executable && target->mappings[2].writable);
+	target_destroy(target);
+	unsigned failures = 0;
+	for (uint64_t n = 1; n < 60; n++) { /* without its cache it goes on */
+		memory_fail_at(n);
+		enum cpeek_status status = target_open_lent(&memory, NULL, &error, &target);
+		memory_fail_at(0);
+		CHECK(status == CPEEK_OK || status == CPEEK_NO_MEMORY);
+		failures += status == CPEEK_NO_MEMORY;
+		if (status == CPEEK_OK)
+			target_destroy(target);
+	}
+	CHECK(failures > 5);
+	free(library.data);
+
 	memory.pointer_size = 3;
 	CHECK_EQ(target_open_lent(&memory, NULL, &error, &target), CPEEK_USAGE);
 }
@@ -968,7 +1079,7 @@ static void test_symbols_without_a_file(void)
 }
 
 /* A core of this process without NT_FILE: the files are found by their headers and by ld.so's list. */
-static void test_core_without_file_note(void)
+static void test_core_without_file_note(bool has_auxv)
 {
 	struct core_writer writer = writer_create(sizeof(void *), false, EM_X86_64);
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -978,11 +1089,15 @@ static void test_core_without_file_note(void)
 	uint64_t size, bias = 0;
 
 	CHECK(maps && fd >= 0);
+	if (has_auxv) {
+		const uint64_t auxv[] = {AT_PHDR, getauxval(AT_PHDR), AT_EXECFN, getauxval(AT_EXECFN)};
+		writer_auxv(&writer, auxv, 2);
+	}
 	while (maps && fgets(line, sizeof(line), maps)) {
 		unsigned long start, end;
 		char access[5];
 		if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[0] != 'r' ||
-		    end - start > ((size_t)4 << 20) || strstr(line, "[v"))
+		    end - start > ((size_t)4 << 20) || strstr(line, "[vv"))
 			continue;
 		unsigned char *bytes = malloc(end - start);
 		if (bytes && pread(fd, bytes, end - start, (off_t)start) == (ssize_t)(end - start))
@@ -1002,8 +1117,11 @@ static void test_core_without_file_note(void)
 		CHECK_EQ(at, (uint64_t)(uintptr_t)dlsym(RTLD_NEXT, "getppid"));
 		CHECK_EQ(libc->state, TARGET_FILE_VERIFIED);
 	}
-	/* DT_DEBUG tells the executable. */
+	/* DT_DEBUG tells the executable, AT_EXECFN its name, DT_SONAME that of what no list has. */
 	CHECK(target->module_count > 2 && target_find_module(target, (uintptr_t)&error) == &target->modules[0]);
+	CHECK_TEXT(target->modules[0].path, has_auxv ? (const char *)getauxval(AT_EXECFN) : "");
+	const struct target_module *vdso = target_find_module(target, getauxval(AT_SYSINFO_EHDR));
+	CHECK_TEXT(vdso ? vdso->path : "", "linux-vdso.so.1");
 	target_destroy(target);
 }
 
@@ -1023,17 +1141,21 @@ int main(void)
 	test_notes();
 	test_module_file();
 	test_written_data_is_not_taken_from_the_file();
+	test_header_from_the_file();
 	test_same_file_twice();
 	test_truncated();
 	test_damaged();
 	test_overlapping_segments();
 	test_many_segments();
+	test_sparse();
 	test_errors();
+	test_hole_texts();
 	test_read_that_fails();
 	test_memory_that_fails();
 	test_lent();
 	test_symbols_without_a_file();
-	test_core_without_file_note();
+	test_core_without_file_note(false);
+	test_core_without_file_note(true);
 	CHECK_EQ(unlink(library_path), 0);
 	CHECK_EQ(unlink(wrong_path), 0);
 	CHECK_EQ(unlink(pipe_path), 0);

@@ -10,6 +10,8 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -413,6 +415,107 @@ static void test_memory_that_fails(void)
 	end_child(pid);
 }
 
+/* A parent that waits in vfork() cannot be stopped; it is no reason to fail, nor may it stop later on. */
+static void test_thread_that_cannot_be_stopped(void)
+{
+	memset(shared, 0, sizeof(*shared));
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+		pid_t inner = vfork();
+#pragma GCC diagnostic pop
+		if (inner == 0) {
+			shared->other = 1;
+			while (shared->other == 1)
+				(void)usleep(1000);
+			_exit(0);
+		}
+		for (;;) {
+			shared->counter++;
+			pause_ms(1);
+		}
+	}
+	for (int i = 0; i < 2000 && !shared->other; i++)
+		pause_ms(1);
+	CHECK_EQ(shared->other, 1);
+	struct target *target = NULL;
+	char text[sizeof(secret)];
+	CHECK_EQ(target_open_live(pid, NULL, &error, &target), CPEEK_OK);
+	CHECK_EQ(target_read(target, (uintptr_t)secret, text, sizeof(text)), CPEEK_OK);
+	CHECK_EQ(target->thread_count, 1);
+	target_destroy(target);
+	shared->other = 2;
+	CHECK(counts());
+	CHECK(state_of(pid, pid) == 'S' || state_of(pid, pid) == 'R');
+	end_child(pid);
+}
+
+/* What a container's seccomp profile does: that system call fails with EPERM from now on. */
+static bool forbid(unsigned number)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Runs look in a process of its own, where a system call is forbidden; answers what it answers. */
+static int look_without(unsigned number, pid_t pid, int (*look)(pid_t pid))
+{
+	int status = 0;
+	pid_t tool = fork();
+	if (tool == 0)
+		_exit(forbid(number) ? look(pid) : 99);
+	CHECK_EQ(waitpid(tool, &status, 0), tool);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int read_secret(pid_t pid)
+{
+	struct target *target = NULL;
+	char text[sizeof(secret)];
+
+	if (target_open_live(pid, NULL, &error, &target) != CPEEK_OK)
+		return 1;
+	if (target_read(target, (uintptr_t)secret, text, sizeof(text)) != CPEEK_OK ||
+	    memcmp(text + sizeof(text) - 5, "CHLD", 4) != 0)
+		return 2;
+	if (target_read(target, 8, text, 4) != CPEEK_FAULT)
+		return 3;
+	target_destroy(target);
+	return 0;
+}
+
+static int cannot_stop(pid_t pid)
+{
+	struct target_options options = {.no_pause = true};
+	struct target *target = NULL;
+
+	if (target_open_live(pid, NULL, &error, &target) != CPEEK_PERMISSION || target ||
+	    !strstr(error.text, "--no-pause"))
+		return 1;
+	if (target_open_live(pid, &options, &error, &target) != CPEEK_OK)
+		return 2;
+	target_destroy(target);
+	return 0;
+}
+
+static void test_forbidden_calls(void)
+{
+	pid_t pid = start_child(1);
+
+	CHECK_EQ(look_without(SYS_process_vm_readv, pid, read_secret), 0); /* /proc/PID/mem does it too */
+	CHECK_EQ(look_without(SYS_ptrace, pid, cannot_stop), 0);
+	CHECK(counts());
+	end_child(pid);
+}
+
 static void check_error(int64_t pid, enum cpeek_status status, const char *part)
 {
 	struct target *target = NULL;
@@ -504,7 +607,9 @@ int main(void)
 	test_short_lived_threads();
 	test_main_thread_gone();
 	test_killed_tool();
+	test_thread_that_cannot_be_stopped();
 	test_memory_that_fails();
+	test_forbidden_calls();
 	test_errors();
 	test_own_process();
 	test_permission();
