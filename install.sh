@@ -55,7 +55,7 @@ say() {
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libelf-dev)
 demo_packages=(xz-utils)
-test_packages=(xz-utils binutils gdb python3 python3-pytest python3-hypothesis)
+test_packages=(xz-utils binutils gdb gdbserver python3 python3-pytest python3-hypothesis)
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

@@ -33,6 +33,9 @@ static enum cpeek_status walk_list(struct objects *objects, target_addr head, ad
 static uint64_t mapped_bytes(const struct target *target)
 {
 	uint64_t bytes = 0;
+
+	if (!target->mappings_known)
+		return UINT64_MAX;
 	for (size_t i = 0; i < target->mapping_count; i++)
 		if (target->mappings[i].writable)
 			bytes += target->mappings[i].end - target->mappings[i].start;
@@ -49,8 +52,6 @@ enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, 
 	const enum layout_field permanent = per_interpreter ? FIELD_PyInterpreterState_gc_permanent_generation
 							    : FIELD__PyRuntimeState_gc_permanent_generation;
 	uint64_t budget = mapped_bytes(objects->target) / 32;
-	if (budget == 0)
-		budget = UINT64_MAX; /* memory that a debugger lends has no list of mappings */
 
 	if (!layout_has(layout, generations))
 		return CPEEK_UNSUPPORTED;

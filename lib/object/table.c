@@ -3,11 +3,14 @@
  */
 #include "object/table.h"
 
-/* Whether mappings that touch one another cover length bytes at address. */
-static bool is_mapped(const struct target *target, target_addr address, uint64_t length)
+/* Whether mappings that touch one another cover length bytes at address; where mappings are not known, whether the last
+ * byte can be read. */
+static bool is_mapped(struct target *target, target_addr address, uint64_t length)
 {
-	if (!target->mapping_count)
-		return true;
+	uint8_t last;
+
+	if (!target->mappings_known)
+		return length == 0 || target_read_u8(target, address + length - 1, &last) == CPEEK_OK;
 	while (length) {
 		const struct target_mapping *mapping = target_find_mapping(target, address);
 		if (!mapping)

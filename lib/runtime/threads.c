@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "runtime/internal.h"
 
+#include <elf.h>
+
 struct threads {
 	struct python_thread *items;
 	size_t count, capacity;
@@ -33,6 +35,20 @@ static target_addr gil_holder(const struct python *python, target_addr interpret
 	return read_or_zero(python, gil, FIELD__gil_runtime_state_last_holder);
 }
 
+/* glibc keeps a thread's tid in the struct pthread that pthread_self() points to: on x86-64 at this offset
+ * (nptl/descr.h; seen in 2.36 and 2.43). Of use only if it names a thread that the kernel has. */
+enum { GLIBC_X86_64_TID = 0x2d0 };
+
+static uint64_t pthread_tid(const struct python *python, uint64_t thread_id)
+{
+	uint32_t tid;
+
+	if (!thread_id || python->target->machine != EM_X86_64 ||
+	    target_read_u32(python->target, thread_id + GLIBC_X86_64_TID, &tid) != CPEEK_OK)
+		return 0;
+	return tid;
+}
+
 static void match_lwp(const struct python *python, struct python_thread *thread)
 {
 	const struct target *target = python->target;
@@ -45,7 +61,12 @@ static void match_lwp(const struct python *python, struct python_thread *thread)
 		if (thread->thread_id && target->threads[i].thread_pointer == thread->thread_id)
 			thread->lwp = i;
 	for (size_t i = 0; i < target->thread_count && thread->lwp == SIZE_MAX; i++)
-		if (thread->native_id && target->threads[i].native_id == thread->native_id)
+		if (thread->native_id && target->threads[i].inner_id == thread->native_id)
+			thread->lwp = i;
+	/* A live process that is not stopped by us shows no registers. */
+	uint64_t tid = thread->lwp == SIZE_MAX ? pthread_tid(python, thread->thread_id) : 0;
+	for (size_t i = 0; i < target->thread_count && tid && thread->lwp == SIZE_MAX; i++)
+		if (target->threads[i].inner_id == tid)
 			thread->lwp = i;
 	if (thread->lwp != SIZE_MAX)
 		thread->native_id = target->threads[thread->lwp].native_id;

@@ -194,16 +194,34 @@ static target_addr read_program_headers_address(struct target *target, struct st
 	return 0;
 }
 
-/* One line of /proc/PID/maps: "start-end rwxp offset major:minor inode   path". Writes a NUL behind the path. */
-static bool parse_mapping(char *line, struct module_mapping *ret)
+/* A number at *text, which moves behind it and the one character that ends it; false when there is none. */
+static bool parse_number(const char **text, int base, uint64_t *ret)
 {
-	char access[5];
-	int at = 0;
-	uint64_t start, end, offset, inode;
+	char *end;
+	uint64_t number = strtoull(*text, &end, base);
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %" SCNu64 " %n", &start, &end, access,
-		   &offset, &inode, &at) != 5 || start >= end)
+	if (end == *text || *end == '\0')
 		return false;
+	*ret = number;
+	*text = end + 1;
+	return true;
+}
+
+/* One line of /proc/PID/maps: "start-end rwxp offset major:minor inode   path". The path stays in line. */
+static bool parse_mapping(const char *line, struct module_mapping *ret)
+{
+	uint64_t start, end, offset, major, minor, inode;
+	const char *access;
+
+	if (!parse_number(&line, 16, &start) || !parse_number(&line, 16, &end) || start >= end ||
+	    strnlen(line, 5) < 5)
+		return false;
+	access = line;
+	line += 5;
+	if (!parse_number(&line, 16, &offset) || !parse_number(&line, 16, &major) ||
+	    !parse_number(&line, 16, &minor) || !parse_number(&line, 10, &inode))
+		return false;
+	line += strspn(line, " ");
 	*ret = (struct module_mapping){
 		.mapping = {
 			.start = start,
@@ -215,7 +233,7 @@ static bool parse_mapping(char *line, struct module_mapping *ret)
 			.saved = true,
 			.offset = inode ? offset : 0,
 		},
-		.path = inode && at > 0 && line[at] == '/' ? line + at : NULL,
+		.path = inode && *line == '/' ? line : NULL,
 	};
 	return true;
 }

@@ -231,9 +231,11 @@ enum cpeek_status module_build(struct target *target, const struct module_mappin
 {
 	struct build build = {.target = target};
 	struct target_mapping *made = memory_calloc(count, sizeof(*made));
-	enum cpeek_status status = made ? CPEEK_OK : target_set_no_memory(target);
+	enum cpeek_status status = CPEEK_OK;
 	uint32_t *order = NULL;
 
+	if (!made)
+		return target_set_no_memory(target);
 	for (size_t i = 0; i < count && status == CPEEK_OK; i++)
 		status = add_mapping(&build, &mappings[i], &made[i]);
 	if (status == CPEEK_OK && !(order = memory_calloc(build.modules.count, sizeof(*order))))

@@ -16,6 +16,7 @@ struct target *target_alloc(enum target_kind kind, const struct target_options *
 	if (!target)
 		return NULL;
 	target->kind = kind;
+	target->mappings_known = kind != TARGET_LENT;
 	target->error = error;
 	if (!options)
 		return target;

@@ -110,6 +110,7 @@ struct target {
 	size_t thread_count;
 	struct target_mapping *mappings; /* by start, not overlapping */
 	size_t mapping_count;
+	bool mappings_known; /* all of them: false for lent memory, of which only the modules' are */
 	struct target_module *modules; /* the executable first, when it is known */
 	size_t module_count;
 

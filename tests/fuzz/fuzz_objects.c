@@ -390,6 +390,7 @@ static void resolve_types(struct image *image, bool force)
 
 static void add_mappings(struct target *target, const struct image *image)
 {
+	memory_free(target->mappings);
 	target->mappings = memory_calloc(2, sizeof(*target->mappings));
 	if (!target->mappings)
 		abort();

@@ -1094,10 +1094,10 @@ static void test_core_without_file_note(bool has_auxv)
 		writer_auxv(&writer, auxv, 2);
 	}
 	while (maps && fgets(line, sizeof(line), maps)) {
-		unsigned long start, end;
-		char access[5];
-		if (sscanf(line, "%lx-%lx %4s", &start, &end, access) != 3 || access[0] != 'r' ||
-		    end - start > ((size_t)4 << 20) || strstr(line, "[vv"))
+		char *rest;
+		uint64_t start = strtoull(line, &rest, 16);
+		uint64_t end = strtoull(rest + 1, &rest, 16);
+		if (rest[1] != 'r' || end - start > ((size_t)4 << 20) || strstr(line, "[vv"))
 			continue;
 		unsigned char *bytes = malloc(end - start);
 		if (bytes && pread(fd, bytes, end - start, (off_t)start) == (ssize_t)(end - start))

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -176,6 +177,8 @@ static void test_reading(void)
 	unsigned char *block = malloc(length);
 	const struct target_mapping *mapping = target_find_mapping(target, (uintptr_t)&fopen);
 	CHECK(block && mapping);
+	if (!block || !mapping)
+		return;
 	if (mapping->end - mapping->start < length)
 		length = (size_t)(mapping->end - mapping->start);
 	CHECK_EQ(target_read(target, mapping->start, block, length), CPEEK_OK);
@@ -415,23 +418,25 @@ static void test_memory_that_fails(void)
 	end_child(pid);
 }
 
-/* A parent that waits in vfork() cannot be stopped; it is no reason to fail, nor may it stop later on. */
+static int wait_for_parent(void *arg)
+{
+	(void)arg;
+	shared->other = 1;
+	while (shared->other == 1)
+		(void)usleep(1000);
+	return 0;
+}
+
+/* A parent that waits as after vfork() cannot be stopped; it is no reason to fail, nor may it stop later on. */
 static void test_thread_that_cannot_be_stopped(void)
 {
 	memset(shared, 0, sizeof(*shared));
 	pid_t pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-		pid_t inner = vfork();
-#pragma GCC diagnostic pop
-		if (inner == 0) {
-			shared->other = 1;
-			while (shared->other == 1)
-				(void)usleep(1000);
-			_exit(0);
-		}
+		static char stack[64 * 1024] __attribute__((aligned(16)));
+		if (clone(wait_for_parent, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, NULL) < 0)
+			_exit(1);
 		for (;;) {
 			shared->counter++;
 			pause_ms(1);
