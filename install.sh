@@ -316,7 +316,7 @@ build_and_test() {
 	local name=$1 folder=$2
 	shift 2
 	say "$name"
-	if ! build "$folder" "all test-programs" --libdir lib -Dwerror=true "$@"; then
+	if ! build "$folder" "all meson-test-prereq tests/fault" --libdir lib -Dwerror=true "$@"; then
 		tally "$name: build" 0 1 0
 		return
 	fi
@@ -336,16 +336,20 @@ run_pytest() {
 	[ $status -le 1 ] || tally "$name: pytest ended with $status" 0 1 0
 }
 
+# Each version of clang-format has ideas of its own: the tree is as 14 writes it.
 check_format() {
-	local clang_format
+	local clang_format file bad=0
 	clang_format=$(find_tool clang-format)
-	if [ -z "$clang_format" ]; then
-		tally "clang-format (it is not here)" 0 0 1
-	elif find include lib plugin tests -name '*.[ch]' -print0 | xargs -0 "$clang_format" --dry-run --Werror; then
-		tally clang-format 1 0 0
-	else
-		tally clang-format 0 1 0
+	if [ -z "$clang_format" ] || [[ $("$clang_format" --version) != *" version 14."* ]]; then
+		tally "clang-format: ${clang_format:-it} is not version 14" 0 0 1
+		return
 	fi
+	while IFS= read -r file; do
+		"$clang_format" "$file" | cmp -s - "$file" && continue
+		echo "not as clang-format writes it: $file"
+		bad=1
+	done < <(find include lib plugin tests -name '*.[ch]')
+	tally clang-format $((1 - bad)) $bad 0
 }
 
 do_test() {
@@ -358,7 +362,7 @@ do_test() {
 	build_and_test sanitizers build-sanitize -Db_sanitize=address,undefined -Db_lundef=false
 	check_format
 	run_pytest pytest build tests
-	run_pytest pytest-sanitized build-sanitize tests/truth tests/fault
+	run_pytest pytest-sanitized build-sanitize tests/truth tests/fault tests/front/test_cli.py
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ $failed -eq 0 ]
 }

@@ -49,7 +49,8 @@ static void put_number(struct strbuf *out, struct descr descr, uint64_t bits)
 	}
 }
 
-static enum cpeek_status put_numbers(struct value *value, struct descr descr, const struct table *table, uint64_t count)
+static enum cpeek_status put_numbers(struct value *value, struct descr descr, const struct table *table,
+				     uint64_t count)
 {
 	struct strbuf *out = value_buffer(value);
 	const uint64_t limit = value_limits(value)->elements;

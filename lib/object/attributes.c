@@ -30,15 +30,14 @@ static enum cpeek_status read_managed(const struct object *object, struct attrib
 		return CPEEK_OK;
 	}
 	ret->dict = word;
-	if (word)
-		return CPEEK_OK;
 	if (layout_trait(layout, TRAIT_MANAGED_DICT_TWO_WORDS))
-		return target_read_pointer(target, managed_word(object, 1), &ret->values); /* 3.11 */
+		return word ? CPEEK_OK : target_read_pointer(target, managed_word(object, 1), &ret->values); /* 3.11 */
 	if (object->type->flags & TYPE_INLINE_VALUES) {
 		/* 3.13+: behind the object, unless a dict took them over (pycore_object.h, _PyObject_InlineValues) */
 		target_addr values = object->address + (uint64_t)object->type->basicsize;
 		uint64_t valid;
 		TRY(field_read(objects, values, FIELD_PyDictValues_valid, &valid));
+		ret->shared = word && valid;
 		if (valid)
 			ret->values = values;
 	}

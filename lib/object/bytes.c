@@ -26,8 +26,9 @@ static void put_byte(struct strbuf *out, uint8_t byte, char escaped)
 }
 
 /* PyBytes_Repr() of Objects/bytesobject.c, with smart quotes: double ones only around what has single ones and no
- * double ones. */
-static enum cpeek_status put_repr(const struct table *table, uint64_t end, bool single_escaped, struct strbuf *out)
+ * double ones. Of the bytes from stop on only these quotes come out. */
+static enum cpeek_status put_repr(const struct table *table, uint64_t end, uint64_t stop, bool single_escaped,
+				  struct strbuf *out)
 {
 	bool has_single = false, has_double = false;
 	uint8_t buffer[CHUNK];
@@ -44,8 +45,8 @@ static enum cpeek_status put_repr(const struct table *table, uint64_t end, bool 
 	const char escaped = single_escaped ? '\'' : quote;
 	strbuf_putc(out, 'b');
 	strbuf_putc(out, quote);
-	for (uint64_t i = 0; i < end; i += count) {
-		count = end - i < CHUNK ? (size_t)(end - i) : CHUNK;
+	for (uint64_t i = 0; i < stop; i += count) {
+		count = stop - i < CHUNK ? (size_t)(stop - i) : CHUNK;
 		TRY(table_read(table, i, count, buffer, &bytes));
 		for (size_t j = 0; j < count; j++)
 			put_byte(out, bytes[j], escaped);
@@ -62,10 +63,19 @@ enum cpeek_status bytes_put(const struct object *object, struct value *value, ta
 
 	TRY(table_open(object->objects, address, count, 1, &table));
 	const uint64_t end = limit && table.length > limit ? limit : table.length;
-	TRY(put_repr(&table, end, single_escaped, value_buffer(value)));
+	TRY(put_repr(&table, end, end, single_escaped, value_buffer(value)));
 	if (end < table.length)
 		value_cut(value, table.length - end, "bytes");
 	return CPEEK_OK;
+}
+
+enum cpeek_status bytes_put_slice(const struct objects *objects, target_addr address, int64_t count, uint64_t most,
+				  struct strbuf *out)
+{
+	struct table table;
+
+	TRY(table_open(objects, address, count, 1, &table));
+	return put_repr(&table, table.length, most < table.length ? most : table.length, false, out);
 }
 
 static enum cpeek_status bytes_decode(const struct object *object, struct value *value)

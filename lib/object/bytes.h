@@ -1,5 +1,5 @@
 /*
- * What bytearray shares with bytes.
+ * What others share with bytes: how they look in quotes.
  */
 #ifndef OBJECT_BYTES_H
 #define OBJECT_BYTES_H
@@ -11,5 +11,9 @@
  * that is not text. FAULT, CORRUPT; what is there by then stays. */
 enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count,
 			    bool single_escaped);
+/* repr() of the count bytes at address, of which only the first `most` need to come out. FAULT, CORRUPT; what is in
+ * out by then stays. */
+enum cpeek_status bytes_put_slice(const struct objects *objects, target_addr address, int64_t count, uint64_t most,
+				  struct strbuf *out);
 
 #endif

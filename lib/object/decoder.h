@@ -67,6 +67,9 @@ __attribute__((format(printf, 2, 3))) void value_format(struct value *value, con
 void value_bytes(struct value *value, const char *text, size_t length);
 /* The repr of another object. A NULL shows as <NULL>. */
 void value_object(struct value *value, target_addr address);
+/* The same as CPython shows it between Py_ReprEnter() and Py_ReprLeave() for that object: "..." when it is being
+ * written already, and its guard (value_guard()) when it has one. */
+void value_object_entered(struct value *value, target_addr address);
 /* The items of this object (through its decoder's items and next), between open and close: "[", "]". empty is shown
  * instead of both when there are none (NULL: open and close). A tuple of one gets its comma from trailing = true. */
 void value_items(struct value *value, const char *open, const char *close, bool trailing);
@@ -140,6 +143,10 @@ enum cpeek_status type_find_attribute(struct objects *objects, const struct type
  * characters (0: all); *ret_cut gets how many more there are, if it is not NULL. CORRUPT when it is no str. */
 enum cpeek_status str_read(struct objects *objects, target_addr address, uint64_t limit, struct strbuf *out,
 			   uint64_t *ret_cut);
+/* repr() of a str's characters from start to end, of which only the first `most` need to come out. FAULT, CORRUPT; what
+ * is in out by then stays. */
+enum cpeek_status str_put_slice(struct objects *objects, target_addr address, uint64_t start, uint64_t end,
+				uint64_t most, struct strbuf *out);
 /* Whether the str object at address equals text (UTF-8). false when it cannot be read. */
 bool str_equals(struct objects *objects, target_addr address, const char *text, size_t length);
 /* A small int object as a number: LIMIT when it does not fit, CORRUPT when it is no int. */

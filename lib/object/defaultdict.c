@@ -5,7 +5,7 @@
 #include "object/dict.h"
 
 /* defdict_repr() of Modules/_collectionsmodule.c. Met inside itself it still shows its name and factory: only what the
- * dict holds is left out there. */
+ * dict holds is left out there. The factory is guarded twice, so that functools.partial shows as "...". */
 static enum cpeek_status defaultdict_decode(const struct object *object, struct value *value)
 {
 	const target_addr factory = object_get(object, FIELD_defdictobject_default_factory);
@@ -13,7 +13,7 @@ static enum cpeek_status defaultdict_decode(const struct object *object, struct 
 	value_guard_items(value, "{...}");
 	value_format(value, "%s(", class_name(object));
 	if (factory)
-		value_object(value, factory);
+		value_object_entered(value, factory);
 	else
 		value_text(value, "None");
 	value_text(value, ", ");

@@ -2,7 +2,7 @@
  * Every edge of one object: what its decoder tells, and what CPython adds for the instances of classes
  * (subtype_traverse() in Objects/typeobject.c): slots, __dict__, the type.
  */
-#include "object/decoder.h"
+#include "object/dictkeys.h"
 
 struct edges {
 	edge_fn found;
@@ -59,26 +59,41 @@ static enum cpeek_status add_members(const struct object *object, const struct t
 	return status;
 }
 
-/* The values of attributes that no dict object holds, then the dict object, if there is one. */
+/* Split values, in the order of the table of keys, which is their type's: _PyObject_VisitInstanceAttributes() of Objects/dictobject.c (3.11,
+ * 3.12), PyObject_VisitManagedDict() (3.13+). */
+static enum cpeek_status add_values(const struct object *object, const struct attributes *attributes,
+				    struct edges *edges)
+{
+	struct objects *objects = object->objects;
+	const struct layout *layout = objects->layout;
+	const unsigned size = layout->pointer_size;
+	target_addr array = attributes->values;
+	struct dict_keys keys;
+	struct table table;
+
+	if (layout_trait(layout, TRAIT_DICT_VALUES_HEADER))
+		array += layout_offset(layout, FIELD_PyDictValues_values);
+	TRY(dict_keys_read(objects, attributes->keys, &keys));
+	TRY(table_open(objects, array, (int64_t)keys.nentries, size, &table));
+	for (uint64_t i = 0; i < keys.nentries; i++) {
+		target_addr value;
+		TRY(table_read_pointer(&table, i * size, &value));
+		edges_add(edges, EDGE_ATTRIBUTE, value, NULL, i, true);
+	}
+	return CPEEK_OK;
+}
+
+/* The values of attributes that no dict object holds, or the dict object. */
 static enum cpeek_status add_attributes(const struct object *object, struct edges *edges)
 {
 	struct attributes attributes;
-	struct items items;
-	struct item item;
+	enum cpeek_status status = CPEEK_OK;
 
 	TRY(object_read_attributes(object, &attributes));
-	edges_add(edges, EDGE_FIELD, attributes.dict, "__dict__", 0, true);
-	if (!attributes.values)
-		return CPEEK_OK;
-	enum cpeek_status status = attributes_start(object, &items);
-	for (uint64_t i = 0; status == CPEEK_OK; i++) {
-		status = items_next(&items, &item);
-		if (status == CPEEK_OK) {
-			edges_add(edges, EDGE_KEY, item.key, NULL, i, false);
-			edges_add(edges, EDGE_ATTRIBUTE, item.value, NULL, i, true);
-		}
-	}
-	return status == CPEEK_END || status == CPEEK_NOT_FOUND ? CPEEK_OK : status;
+	if (attributes.values)
+		status = add_values(object, &attributes, edges);
+	edges_add(edges, EDGE_FIELD, attributes.dict, "__dict__", 0, !attributes.shared);
+	return status;
 }
 
 /* What the tp_traverse of C code visits. A type without a decoder of its own gives what its tp_members tell. */
@@ -111,7 +126,7 @@ enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, 
 		note(&status, add_members(object, base, &edges));
 
 	bool own_dict = type->flags & TYPE_MANAGED_DICT || type->dictoffset != (base ? base->dictoffset : 0);
-	bool unknown_dict = base == type && type->dictoffset && !type->decoder;
+	bool unknown_dict = base && base->dictoffset && !base->decoder;
 	if (own_dict || unknown_dict)
 		note(&status, add_attributes(object, &edges));
 

@@ -7,7 +7,8 @@
 #include "object/number.h"
 
 enum {
-	TAG_SIGN = 3,      /* lv_tag's low bits, Include/internal/pycore_long.h (3.12+): 0 positive, 1 zero, 2 negative */
+	/* lv_tag of 3.12+, Include/internal/pycore_long.h: its low bits are 0 positive, 1 zero, 2 negative. */
+	TAG_SIGN = 3,
 	TAG_NEGATIVE = 2,
 	TAG_COUNT_SHIFT = 3,
 	CUT_DIGITS = 2500, /* more of them are not brought to decimal only to be cut */
@@ -36,8 +37,8 @@ static enum cpeek_status digits_open(const struct object *object, struct digits 
 		ret->count = ret->negative ? -(uint64_t)object->ob_size : (uint64_t)object->ob_size;
 	}
 	ret->width = layout->fields[FIELD_PyLongObject_ob_digit].size;
-	return table_open(object->objects, object_field_address(object, FIELD_PyLongObject_ob_digit), (int64_t)ret->count,
-			  ret->width, &ret->table);
+	return table_open(object->objects, object_field_address(object, FIELD_PyLongObject_ob_digit),
+			  (int64_t)ret->count, ret->width, &ret->table);
 }
 
 /* The index-th digit. CORRUPT when it has more bits than a digit. */

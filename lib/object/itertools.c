@@ -1,6 +1,7 @@
 /*
- * What of itertools shows its state in its repr, count and repeat, and what holds objects outside its fields: the
- * data that tee() iterators share. The others are rows of visits.def.
+ * What of itertools shows its state in its repr, count and repeat; what holds objects outside its fields, the data
+ * that tee() iterators share; and what has indices outside that count into its size, product, permutations and
+ * combinations. The others are rows of visits.def.
  */
 #include "object/class_name.h"
 #include "object/decoder.h"
@@ -94,3 +95,50 @@ const struct object_type object_type_tee_data = {
 	.structure = STRUCT_teedataobject,
 	.edges = tee_data_edges,
 };
+
+/* The arrays of indices: as many as there are pools, or of permutations as the pool has items; and r more. */
+static enum cpeek_status indices_size(const struct object *object, target_addr tuple, uint64_t more, uint64_t *ret)
+{
+	uint64_t count = 0;
+
+	if (tuple)
+		TRY(field_read(object->objects, tuple, FIELD_PyVarObject_ob_size, &count));
+	*ret = (uint64_t)object->type->basicsize + (count + more) * object->objects->layout->pointer_size;
+	return CPEEK_OK;
+}
+
+static enum cpeek_status product_size(const struct object *object, uint64_t *ret)
+{
+	return indices_size(object, object_get(object, FIELD_productobject_pools), 0, ret);
+}
+
+static enum cpeek_status permutations_size(const struct object *object, uint64_t *ret)
+{
+	return indices_size(object, object_get(object, FIELD_permutationsobject_pool),
+			    object_get(object, FIELD_permutationsobject_r), ret);
+}
+
+static enum cpeek_status combinations_size(const struct object *object, uint64_t *ret)
+{
+	return indices_size(object, 0, object_get(object, FIELD_combinationsobject_r), ret);
+}
+
+static enum cpeek_status cwr_size(const struct object *object, uint64_t *ret)
+{
+	return indices_size(object, 0, object_get(object, FIELD_cwrobject_r), ret);
+}
+
+#define WITH_INDICES(id, tp_name, structure_, size_, pool)                                                            \
+	static const enum layout_field id##_fields[] = {FIELD_##structure_##_##pool, FIELD_##structure_##_result};    \
+	const struct object_type object_type_##id = {                                                                 \
+		.name = tp_name,                                                                                      \
+		.structure = STRUCT_##structure_,                                                                     \
+		.fields = id##_fields,                                                                                \
+		.field_count = sizeof(id##_fields) / sizeof(*id##_fields),                                            \
+		.size = size_,                                                                                        \
+	};
+
+WITH_INDICES(product, "itertools.product", productobject, product_size, pools)
+WITH_INDICES(permutations, "itertools.permutations", permutationsobject, permutations_size, pool)
+WITH_INDICES(combinations, "itertools.combinations", combinationsobject, combinations_size, pool)
+WITH_INDICES(combinations_with_replacement, "itertools.combinations_with_replacement", cwrobject, cwr_size, pool)

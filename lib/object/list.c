@@ -3,14 +3,24 @@
  */
 #include "object/sequence.h"
 
-static enum cpeek_status list_items(const struct object *object, struct items *ret)
+/* Where the items are. */
+static enum cpeek_status list_array(const struct object *object, target_addr *ret)
 {
 	int64_t allocated = object_get_signed(object, FIELD_PyListObject_allocated);
 
 	/* -1 while list.sort() has taken the items out. */
 	if (allocated >= 0 && object->ob_size > allocated)
 		return CPEEK_CORRUPT;
-	return sequence_items(object, object_get(object, FIELD_PyListObject_ob_item), object->ob_size, ret);
+	*ret = object_get(object, FIELD_PyListObject_ob_item);
+	return CPEEK_OK;
+}
+
+static enum cpeek_status list_items(const struct object *object, struct items *ret)
+{
+	target_addr array;
+
+	TRY(list_array(object, &array));
+	return sequence_items(object, array, object->ob_size, ret);
 }
 
 /* list_repr() of Objects/listobject.c */
@@ -24,7 +34,10 @@ static enum cpeek_status list_decode(const struct object *object, struct value *
 
 static enum cpeek_status list_edges(const struct object *object, struct edges *edges)
 {
-	return sequence_edges(object, object_get(object, FIELD_PyListObject_ob_item), object->ob_size, edges);
+	target_addr array;
+
+	TRY(list_array(object, &array));
+	return sequence_edges(object, array, object->ob_size, edges);
 }
 
 static enum cpeek_status list_size(const struct object *object, uint64_t *ret)

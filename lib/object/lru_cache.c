@@ -5,33 +5,30 @@
 
 enum { LINKS_MAX = 1 << 28 };
 
-/* lru_cache_tp_traverse() of Modules/_functoolsmodule.c: to 3.8 the links are objects of the collector's themselves,
- * from 3.9 it visits for them what they hold. */
+/* lru_cache_tp_traverse() of Modules/_functoolsmodule.c visits for the links what they hold. */
 static enum cpeek_status lru_cache_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
-	const bool links_visited = !layout_trait(objects->layout, TRAIT_LRU_VISITS_THROUGH_LINKS);
+	const bool types_visited = layout_trait(objects->layout, TRAIT_LRU_VISITS_LINK_TYPE);
 	const target_addr root = object_field_address(object, FIELD_lru_cache_object_root);
 	uint64_t link, seen = root;
 
 	TRY(field_read(objects, root, FIELD_lru_list_elem_next, &link));
 	for (uint64_t i = 1; link != root; i++) {
-		uint64_t key, result, next;
-		struct object element;
-		if (i >= LINKS_MAX || link == seen)
+		uint64_t key, result, type, next;
+		if (i >= LINKS_MAX || (i > 1 && link == seen))
 			return CPEEK_CORRUPT;
 		if ((i & (i - 1)) == 0)
-			seen = link; /* Brent's: to meet it again is to go round in a circle */
-		if (links_visited) {
-			edges_add(edges, EDGE_INDEX, link, NULL, i - 1, true);
-		} else {
-			TRY(object_read(objects, link, &element));
-			TRY(field_read(objects, link, FIELD_lru_list_elem_key, &key));
-			TRY(field_read(objects, link, FIELD_lru_list_elem_result, &result));
-			edges_add(edges, EDGE_KEY, key, NULL, i - 1, true);
-			edges_add(edges, EDGE_VALUE, result, NULL, i - 1, true);
-		}
+			seen = link; /* to meet it again is to go round in a circle (Brent's algorithm) */
+		TRY(field_read(objects, link, FIELD_lru_list_elem_key, &key));
+		TRY(field_read(objects, link, FIELD_lru_list_elem_result, &result));
+		TRY(field_read(objects, link, FIELD_PyObject_ob_type, &type));
 		TRY(field_read(objects, link, FIELD_lru_list_elem_next, &next));
+		edges_add(edges, EDGE_INDEX, link, NULL, i - 1, false);
+		edges_add(edges, EDGE_KEY, key, NULL, i - 1, true);
+		edges_add(edges, EDGE_VALUE, result, NULL, i - 1, true);
+		if (types_visited)
+			edges_add(edges, EDGE_TYPE, type, NULL, i - 1, true);
 		link = next;
 	}
 	edges_add_field(edges, object, FIELD_lru_cache_object_cache);

@@ -40,7 +40,8 @@ static bool decimal_is(const struct decimal *decimal, double value)
 	char text[FLOAT_DIGITS + 16];
 
 	/* Without a point, which strtod() too wants as the locale has it. */
-	(void)snprintf(text, sizeof(text), "%.*se%d", decimal->count, decimal->digits, decimal->point - decimal->count);
+	(void)snprintf(text, sizeof(text), "%.*se%d", decimal->count, decimal->digits,
+		       decimal->point - decimal->count);
 	return strtod(text, NULL) == value;
 }
 

@@ -8,8 +8,9 @@
 #include "base/strbuf.h"
 
 enum {
-	NUMBER_DIGIT_BITS = 30,         /* of one digit that number_put_…() takes */
-	NUMBER_DECIMAL_DIGITS = 50000,  /* 450,000 decimal ones; more come out in hexadecimal, since time is quadratic */
+	NUMBER_DIGIT_BITS = 30, /* of one digit that number_put_…() takes */
+	/* So many digits make 450,000 decimal ones; more had better come out in hexadecimal, since time is quadratic. */
+	NUMBER_DECIMAL_DIGITS = 50000,
 };
 
 /* repr() of a float: "1.0", "1e+16", "nan" (Objects/floatobject.c, float_repr(); Python/pystrtod.c). */

@@ -143,11 +143,12 @@ target_addr object_field_address(const struct object *object, enum layout_field 
 /* A field of a structure at addr that is not an object (PyDictKeysObject …), read from the target. */
 enum cpeek_status field_read(const struct objects *objects, target_addr addr, enum layout_field field, uint64_t *ret);
 
-/* Where an instance keeps its attributes: exactly one of dict and values is set, or neither. */
+/* Where an instance keeps its attributes: one of dict and values is set, or neither; both if shared. */
 struct attributes {
 	target_addr dict;   /* a dict object */
 	target_addr values; /* split values that no dict object owns: their keys are the type's ht_cached_keys */
 	target_addr keys;
+	bool shared; /* dict's values are inline in the object, and the collector visits them there (3.13+) */
 };
 /* __dict__ in every form since 3.8 (dict pointer, 3.11's two words, 3.12's tagged word, 3.13's inline values). OK
  * with neither set when the object has no attributes yet, or its type gives it no __dict__. */

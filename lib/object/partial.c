@@ -154,17 +154,22 @@ static enum cpeek_status methodcaller_decode(const struct object *object, struct
 	return CPEEK_OK;
 }
 
-static const enum layout_field methodcaller_fields[] = {
-	FIELD_methodcallerobject_name,
-	FIELD_methodcallerobject_args,
-	FIELD_methodcallerobject_xargs,
-	FIELD_methodcallerobject_kwds,
-};
+/* methodcaller_traverse() */
+static enum cpeek_status methodcaller_edges(const struct object *object, struct edges *edges)
+{
+	if (layout_trait(object->objects->layout, TRAIT_METHODCALLER_VISITS_NAME))
+		edges_add_field(edges, object, FIELD_methodcallerobject_name);
+	else
+		edges_add_hidden(edges, object, FIELD_methodcallerobject_name);
+	edges_add_field(edges, object, FIELD_methodcallerobject_args);
+	edges_add_field(edges, object, FIELD_methodcallerobject_xargs);
+	edges_add_field(edges, object, FIELD_methodcallerobject_kwds);
+	return CPEEK_OK;
+}
 
 const struct object_type object_type_methodcaller = {
 	.name = "operator.methodcaller",
 	.structure = STRUCT_methodcallerobject,
 	.decode = methodcaller_decode,
-	.fields = methodcaller_fields,
-	.field_count = sizeof(methodcaller_fields) / sizeof(*methodcaller_fields),
+	.edges = methodcaller_edges,
 };

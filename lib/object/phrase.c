@@ -8,6 +8,7 @@
 
 enum {
 	NAME_MAX_LENGTH = 4096, /* characters; a longer name is cut */
+	CSTRING_MAX = 1 << 24,
 	FORWARDS_MAX = 16,      /* methods of methods */
 };
 
@@ -36,6 +37,27 @@ void value_cstring(struct value *value, struct objects *objects, target_addr add
 		value_text(value, text);
 	else
 		value_mark(value, status, address, "name");
+}
+
+enum cpeek_status cstring_size(struct objects *objects, target_addr address, uint64_t *size)
+{
+	char text[TYPE_NAME];
+	uint64_t length = 0;
+
+	if (!address)
+		return CPEEK_OK;
+	for (;;) {
+		enum cpeek_status status = target_read_cstring(objects->target, address + length, text, sizeof(text));
+		if (status != CPEEK_OK && status != CPEEK_LIMIT)
+			return status;
+		length += strlen(text);
+		if (status == CPEEK_OK) {
+			*size += length + 1;
+			return CPEEK_OK;
+		}
+		if (length > CSTRING_MAX)
+			return CPEEK_CORRUPT;
+	}
 }
 
 void value_type_name(struct value *value, struct objects *objects, target_addr address)

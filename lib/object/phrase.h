@@ -11,6 +11,8 @@
 void value_str(struct value *value, struct objects *objects, target_addr address);
 /* The same of a NUL-terminated C string. */
 void value_cstring(struct value *value, struct objects *objects, target_addr address);
+/* Adds to *size what a C string takes, its NUL included; nothing for NULL. FAULT, CORRUPT (longer than any). */
+enum cpeek_status cstring_size(struct objects *objects, target_addr address, uint64_t *size);
 /* tp_name of a type object. */
 void value_type_name(struct value *value, struct objects *objects, target_addr type);
 

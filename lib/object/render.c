@@ -20,6 +20,7 @@ enum task_kind {
 	TASK_SUFFIX,     /* " {value, name=value}" behind an object, if there is any */
 	TASK_ITEMS,      /* go on with a container */
 	TASK_ATTRIBUTES, /* go on with " {name=value, …}" */
+	TASK_ENTER,      /* an object that its owner guards comes next */
 	TASK_LEAVE,      /* an object is done: it may come again */
 };
 
@@ -45,6 +46,11 @@ struct task {
 	};
 };
 
+enum mark {
+	MARK_ACTIVE,  /* it is being written */
+	MARK_ENTERED, /* it is not yet, but its owner has called Py_ReprEnter() for it */
+};
+
 struct value {
 	struct objects *objects;
 	const struct limits *limits;
@@ -53,7 +59,7 @@ struct value {
 	struct arena arena; /* of texts of pending parts */
 	VECTOR(struct task) stack;
 	VECTOR(struct task) pending;
-	struct map active; /* objects being written: met again inside themselves, they are cycles */
+	struct map active; /* objects being written: met again inside themselves, they are cycles. Values: enum mark */
 	const struct object *object;
 	uint32_t depth;
 	bool attributes;
@@ -149,6 +155,21 @@ void value_format(struct value *value, const char *format, ...)
 void value_object(struct value *value, target_addr address)
 {
 	struct task *task = add_part(value, TASK_OBJECT);
+	if (task)
+		task->object = address;
+}
+
+void value_object_entered(struct value *value, target_addr address)
+{
+	if (map_find(&value->active, address)) {
+		value_text(value, "...");
+		return;
+	}
+	struct task *task = add_part(value, TASK_ENTER);
+	if (task)
+		task->object = address;
+	value_object(value, address);
+	task = add_part(value, TASK_LEAVE);
 	if (task)
 		task->object = address;
 }
@@ -399,9 +420,26 @@ static void step_suffix(struct value *value, target_addr address, uint32_t depth
 		task->object = address;
 }
 
+static bool is_active(const struct value *value, target_addr address)
+{
+	const uint64_t *mark = map_find(&value->active, address);
+
+	return mark && *mark == MARK_ACTIVE;
+}
+
+static void enter(struct value *value, target_addr address, enum mark mark)
+{
+	uint64_t *slot = address ? map_put(&value->active, address) : NULL;
+
+	if (slot)
+		*slot = mark;
+	else if (address)
+		value->no_memory = true;
+}
+
 static void decode_object(struct value *value, const struct object *object, uint32_t depth, bool exact)
 {
-	bool active = map_find(&value->active, object->address) != NULL;
+	bool active = is_active(value, object->address);
 
 	if (!exact && !decoder_applies(value->objects, object->type)) {
 		put_default(value, object);
@@ -439,7 +477,7 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 		return;
 	}
 	value->object = &object;
-	bool active = map_find(&value->active, address) != NULL;
+	bool active = is_active(value, address);
 	decode_object(value, &object, depth, exact);
 	bool suffix = value->attributes && !active && object.type->python_class;
 	if (!exact && !active && (suffix || value->pending.count)) {
@@ -448,8 +486,7 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 			task->object = address;
 		if (suffix && (task = push(value, TASK_SUFFIX, depth)) != NULL)
 			task->object = address;
-		if (!map_put(&value->active, address))
-			value->no_memory = true;
+		enter(value, address, MARK_ACTIVE);
 	}
 	while (value->pending.count) {
 		struct task *task = push(value, TASK_TEXT, depth);
@@ -561,6 +598,9 @@ static void step(struct value *value)
 		break;
 	case TASK_ATTRIBUTES:
 		step_attributes(value, task);
+		break;
+	case TASK_ENTER:
+		enter(value, task.object, MARK_ENTERED);
 		break;
 	case TASK_LEAVE:
 		map_remove(&value->active, task.object);

@@ -35,7 +35,8 @@ static enum cpeek_status read_key(const struct objects *objects, const struct ta
 		return CPEEK_CORRUPT;
 	TRY(table_read(table, slot * size, size, buffer, &entry));
 	*ret = target_get_pointer(objects->target, entry + layout_offset(layout, FIELD_setentry_key));
-	if (target_get(objects->target, entry + hash.offset_plus_1 - 1, hash.size) == UINT64_MAX >> (64 - 8 * hash.size))
+	if (target_get(objects->target, entry + hash.offset_plus_1 - 1, hash.size) ==
+	    UINT64_MAX >> (64 - 8 * hash.size))
 		*ret = 0;
 	return CPEEK_OK;
 }

@@ -75,7 +75,8 @@ static enum cpeek_status text_open_untyped(struct objects *objects, target_addr 
 	if (!(flags & TYPE_UNICODE_SUBCLASS) || layout->structs[STRUCT_PyUnicodeObject] > sizeof(object.buffer))
 		return CPEEK_CORRUPT;
 	/* A compact one may be shorter than the whole structure, at the end of memory. */
-	TRY(target_read_some(objects->target, address, object.buffer, layout->structs[STRUCT_PyUnicodeObject], &length));
+	TRY(target_read_some(objects->target, address, object.buffer, layout->structs[STRUCT_PyUnicodeObject],
+			     &length));
 	if (length < layout->structs[STRUCT_PyASCIIObject])
 		return CPEEK_FAULT;
 	object.objects = objects;
@@ -155,16 +156,16 @@ void str_put_repr(struct strbuf *out, const struct layout *layout, const uint32_
 	strbuf_putc(out, (char)quoting.quote);
 }
 
-/* The characters before end in quotes. */
-static enum cpeek_status text_put_repr(const struct text *text, const struct layout *layout, uint64_t end,
-				       struct strbuf *out)
+/* The characters from start to end in quotes; of those from stop on only the quotes around them come out. */
+static enum cpeek_status text_put_repr(const struct text *text, const struct layout *layout, uint64_t start,
+				       uint64_t end, uint64_t stop, struct strbuf *out)
 {
 	bool has_single = false, has_double = false;
 	uint8_t buffer[CHUNK];
 	const uint8_t *bytes;
 	size_t count;
 
-	for (uint64_t i = 0; i < end; i += count) {
+	for (uint64_t i = start; i < end; i += count) {
 		TRY(text_read(text, i, end, buffer, &bytes, &count));
 		for (size_t j = 0; j < count; j++) {
 			uint32_t c = character_at(text, bytes, j);
@@ -174,8 +175,8 @@ static enum cpeek_status text_put_repr(const struct text *text, const struct lay
 	}
 	const struct quoting quoting = {out, layout, choose_quote(has_single, has_double)};
 	strbuf_putc(out, (char)quoting.quote);
-	for (uint64_t i = 0; i < end; i += count) {
-		TRY(text_read(text, i, end, buffer, &bytes, &count));
+	for (uint64_t i = start; i < stop; i += count) {
+		TRY(text_read(text, i, stop, buffer, &bytes, &count));
 		for (size_t j = 0; j < count; j++) {
 			uint32_t c = character_at(text, bytes, j);
 			if (c >= 0x20 && c < 0x7f && c != '\\' && c != quoting.quote)
@@ -195,7 +196,7 @@ static enum cpeek_status str_decode(const struct object *object, struct value *v
 
 	TRY(text_open(object, &text));
 	uint64_t end = limit && text.length > limit ? limit : text.length;
-	TRY(text_put_repr(&text, object->objects->layout, end, value_buffer(value)));
+	TRY(text_put_repr(&text, object->objects->layout, 0, end, end, value_buffer(value)));
 	if (end < text.length)
 		value_cut(value, text.length - end, "characters");
 	return CPEEK_OK;
@@ -225,9 +226,10 @@ static enum cpeek_status str_size(const struct object *object, uint64_t *ret)
 	if (layout_has(layout, FIELD_PyASCIIObject_wstr)) {
 		target_addr wstr = object_get(object, FIELD_PyASCIIObject_wstr);
 		bool ready = object_get(object, FIELD_PyASCIIObject_ready) != 0;
+		uint64_t characters =
+			compact_ascii ? length : object_get(object, FIELD_PyCompactUnicodeObject_wstr_length);
 		if (wstr && (!ready || wstr != data))
-			size += 4 * (1 + (compact_ascii ? length
-							: object_get(object, FIELD_PyCompactUnicodeObject_wstr_length)));
+			size += 4 * (characters + 1);
 	}
 	if (!compact_ascii) {
 		target_addr utf8 = object_get(object, FIELD_PyCompactUnicodeObject_utf8);
@@ -251,7 +253,8 @@ const struct object_type object_type_str = {
 static void put_character(struct strbuf *out, uint32_t c)
 {
 	if (c >= 0xd800 && c <= 0xdfff) {
-		const char bytes[3] = {(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f))};
+		const char bytes[3] = {(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)),
+				       (char)(0x80 | (c & 0x3f))};
 		strbuf_append(out, bytes, sizeof(bytes));
 	} else {
 		strbuf_put_utf8(out, c);
@@ -296,6 +299,19 @@ static uint32_t next_character(const char **at, const char *end)
 	for (; more && *at != end; more--)
 		c = c << 6 | ((uint8_t)*(*at)++ & 0x3f);
 	return c;
+}
+
+enum cpeek_status str_put_slice(struct objects *objects, target_addr address, uint64_t start, uint64_t end,
+				uint64_t most, struct strbuf *out)
+{
+	struct text text;
+
+	TRY(text_open_untyped(objects, address, &text));
+	if (end > text.length)
+		end = text.length;
+	if (start > end)
+		start = end;
+	return text_put_repr(&text, objects->layout, start, end, most < end - start ? start + most : end, out);
 }
 
 bool str_equals(struct objects *objects, target_addr address, const char *text, size_t length)

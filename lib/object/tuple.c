@@ -19,7 +19,8 @@ static enum cpeek_status tuple_decode(const struct object *object, struct value 
 
 static enum cpeek_status tuple_edges(const struct object *object, struct edges *edges)
 {
-	return sequence_edges(object, object_field_address(object, FIELD_PyTupleObject_ob_item), object->ob_size, edges);
+	return sequence_edges(object, object_field_address(object, FIELD_PyTupleObject_ob_item), object->ob_size,
+			      edges);
 }
 
 /* tp_basicsize ends where the items begin. */

@@ -3,11 +3,12 @@
  */
 #include "object/dictkeys.h"
 #include "object/phrase.h"
+#include "object/type_object.h"
 
 #include <string.h>
 
 /* type_repr() of Objects/typeobject.c */
-static enum cpeek_status type_decode(const struct object *object, struct value *value)
+enum cpeek_status type_decode(const struct object *object, struct value *value)
 {
 	struct objects *objects = object->objects;
 	const struct type *self;
@@ -64,7 +65,7 @@ static enum cpeek_status add_cached_keys(const struct object *object, struct edg
 }
 
 /* type_traverse() */
-static enum cpeek_status type_edges(const struct object *object, struct edges *edges)
+enum cpeek_status type_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
 	const struct type *self;

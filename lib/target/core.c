@@ -94,7 +94,8 @@ static enum cpeek_status set_errno_error(const struct target *target, const char
 {
 	enum cpeek_status status = number == EACCES || number == EPERM ? CPEEK_PERMISSION : CPEEK_IO;
 	const char *advice = status == CPEEK_PERMISSION ? "; cores belong to the user whose process it was: "
-							  "run as that user, or as root" : "";
+							  "run as that user, or as root"
+							: "";
 	return error_set(target->error, status, "cannot open %s: %s%s", path, strerror(number), advice);
 }
 
@@ -133,7 +134,7 @@ struct magic {
 /* What people pass by mistake. */
 static const struct magic magics[] = {
 	{"\x28\xb5\x2f\xfd", "is compressed by zstd, not an ELF core; unpack it first: zstd -d"},
-	{"\xfd" "7zXZ", "is compressed by xz, not an ELF core; unpack it first: xz -dk"},
+	{"\xfd\x37zXZ", "is compressed by xz, not an ELF core; unpack it first: xz -dk"},
 	{"\x04\x22\x4d\x18", "is compressed by lz4, not an ELF core; unpack it first: lz4 -d"},
 	{"\x1f\x8b", "is compressed by gzip, not an ELF core; unpack it first: gzip -dk"},
 	{"BZh", "is compressed by bzip2, not an ELF core; unpack it first: bzip2 -dk"},
@@ -204,10 +205,11 @@ static enum cpeek_status read_segments(struct target *target, struct core *core,
 			.flags = from->flags,
 		};
 		to->saved = to->wanted < there ? to->wanted : there;
-		target->missing_bytes += to->wanted - to->saved;
+		uint64_t missing = to->wanted - to->saved;
+		target->truncated |= missing > 0;
+		target->missing_bytes =
+			missing > UINT64_MAX - target->missing_bytes ? UINT64_MAX : target->missing_bytes + missing;
 	}
-	if (target->missing_bytes > 0)
-		target->truncated = true;
 	return CPEEK_OK;
 }
 
@@ -364,9 +366,10 @@ static enum cpeek_status read_core(struct target *target, struct core *core, con
 	target->machine = header->machine;
 	target->truncated = header->cut;
 	if (header->segment_count == 0)
-		return set_io_error(target, path, header->cut ? "is a core that was cut off inside its headers, so "
-								"nothing of it can be read; copy it again"
-							      : "is a core without any segment; nothing was saved");
+		return set_io_error(target, path,
+				    header->cut ? "is a core that was cut off inside its headers, so "
+						  "nothing of it can be read; copy it again"
+						: "is a core without any segment; nothing was saved");
 	enum cpeek_status status = read_segments(target, core, header);
 	order_segments(core);
 	if (status == CPEEK_OK)

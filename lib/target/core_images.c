@@ -108,18 +108,25 @@ static enum cpeek_status add_ranges(const struct target *target, const struct im
 	return CPEEK_OK;
 }
 
+static struct image *find_executable(const image_vector *images)
+{
+	for (size_t i = 0; i < images->count; i++)
+		if (images->items[i].dynamic.debug)
+			return &images->items[i];
+	return NULL;
+}
+
 static enum cpeek_status name_and_add(struct target *target, image_vector *images, struct core_notes *notes,
 				      struct arena *arena)
 {
-	for (size_t i = 0; i < images->count; i++) {
-		struct image *image = &images->items[i];
-		if (!image->dynamic.debug)
-			continue;
+	struct image *executable = find_executable(images);
+
+	if (executable) {
 		if (!notes->program_headers && !notes->entry)
-			notes->entry = image->module.start;
+			notes->entry = executable->module.start;
 		if (notes->executable_name)
-			image->path = read_path(target, notes->executable_name, arena);
-		name_by_links(target, images, image->dynamic.debug, arena);
+			executable->path = read_path(target, notes->executable_name, arena);
+		name_by_links(target, images, executable->dynamic.debug, arena);
 	}
 	for (size_t i = 0; i < images->count; i++) {
 		struct image *image = &images->items[i];

@@ -71,8 +71,7 @@ static void read_siginfo(struct target *target, const struct note *note)
 	bool has_address = target->signal == SIGSEGV || target->signal == SIGBUS || target->signal == SIGILL ||
 			   target->signal == SIGFPE || target->signal == SIGTRAP;
 	if (has_address && code > 0) /* SI_USER and the like are 0 and below: then a pid is there */
-		target->signal_address =
-			get(target, note, target->pointer_size == 8 ? 16 : 12, target->pointer_size);
+		target->signal_address = get(target, note, target->pointer_size == 8 ? 16 : 12, target->pointer_size);
 }
 
 static void read_auxv(struct core_notes *notes, const struct target *target, const struct note *note)

@@ -9,18 +9,18 @@
 
 struct core_range {
 	target_addr start, end;
-	uint64_t offset; /* in the file, bytes */
+	uint64_t offset;  /* in the file, bytes */
 	const char *path; /* in the core's bytes, NUL-terminated */
 };
 
 struct core_notes {
 	VECTOR(struct target_thread) threads;
-	VECTOR(struct core_range) ranges; /* of NT_FILE, in the order in which they are there */
+	VECTOR(struct core_range) ranges;   /* of NT_FILE, in the order in which they are there */
 	target_addr program_headers, entry; /* AT_PHDR, AT_ENTRY; 0: not there */
 	target_addr executable_name;        /* AT_EXECFN: of its text */
-	bool seen;        /* any note */
-	bool by_debugger; /* gcore wrote it: nothing killed the process */
-	const unsigned char *registers; /* of the last thread, while its notes are read */
+	bool seen;                          /* any note */
+	bool by_debugger;                   /* gcore wrote it: nothing killed the process */
+	const unsigned char *registers;     /* of the last thread, while its notes are read */
 	size_t registers_size;
 };
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-	ENTRIES_LIMIT = 1024,   /* of the dynamic section; real ones have some thirty */
-	CHAIN_LIMIT = 1024 * 64 /* symbols of one hash bucket */
+	ENTRIES_LIMIT = 1024, /* of the dynamic section; real ones have some thirty */
+	CHAIN_LIMIT = 1024,   /* symbols of one hash bucket; real ones have a handful */
 };
 
 /* ld.so writes addresses over the d_ptr of most machines, but not of all, and not before it has started. */
@@ -114,8 +114,7 @@ static bool find_by_gnu_hash(struct target *target, const struct target_module *
 	for (uint32_t tries = 0; tries < CHAIN_LIMIT; tries++, index++) {
 		if (target_read_u32(target, chain_at + (uint64_t)(index - first) * 4, &chained) != CPEEK_OK)
 			return false;
-		if ((chained | 1) == (hash | 1) &&
-		    match_symbol(target, module, dynamic, index, name, ret, ret_size))
+		if ((chained | 1) == (hash | 1) && match_symbol(target, module, dynamic, index, name, ret, ret_size))
 			return true;
 		if (chained & 1)
 			return false;

@@ -11,7 +11,7 @@
 struct dynamic {
 	target_addr symbols, strings, gnu_hash, hash;
 	uint64_t symbol_size;
-	target_addr debug;  /* struct r_debug: only in an executable that ld.so started */
+	target_addr debug; /* struct r_debug: only in an executable that ld.so started */
 	bool has_soname;
 	uint64_t soname; /* offset in strings */
 };

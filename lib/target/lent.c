@@ -76,7 +76,8 @@ static enum cpeek_status add_module(struct target *target, const struct cpeek_mo
 	if (!first) { /* only where it begins is known */
 		elf_header_deinit(&header);
 		return push_mapping(mappings, path, module->load_address, module->load_address + page)
-			       ? CPEEK_OK : target_set_no_memory(target);
+			       ? CPEEK_OK
+			       : target_set_no_memory(target);
 	}
 	target_addr bias = module->load_address + first->offset - first->vaddr;
 	target_addr position = module->load_address;

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 struct live {
-	pid_t pid; /* the process; or a thread of it, when its first one has ended */
+	pid_t pid;             /* the process; or a thread of it, when its first one has ended */
 	struct tracer *tracer; /* NULL: it runs, or another one holds it */
 	bool use_mem_file;     /* process_vm_readv() is forbidden here */
 	int mem_file;          /* -1: not open */
@@ -126,8 +126,10 @@ static enum cpeek_status check_process(struct target *target, struct live *live,
 
 	if (number == ENOENT || number == ESRCH)
 		return error_set(target->error, CPEEK_IO,
-				 "there is no process %" PRId64 "; it has ended, or runs in another PID namespace or on "
-				 "another machine", pid);
+				 "there is no process %" PRId64
+				 "; it has ended, or runs in another PID namespace or on "
+				 "another machine",
+				 pid);
 	target->pid = (uint64_t)pid;
 	if (number != 0)
 		return set_proc_error(target, number);
@@ -213,8 +215,7 @@ static bool parse_mapping(const char *line, struct module_mapping *ret)
 	uint64_t start, end, offset, major, minor, inode;
 	const char *access;
 
-	if (!parse_number(&line, 16, &start) || !parse_number(&line, 16, &end) || start >= end ||
-	    strnlen(line, 5) < 5)
+	if (!parse_number(&line, 16, &start) || !parse_number(&line, 16, &end) || start >= end || strnlen(line, 5) < 5)
 		return false;
 	access = line;
 	line += 5;
@@ -223,16 +224,17 @@ static bool parse_mapping(const char *line, struct module_mapping *ret)
 		return false;
 	line += strspn(line, " ");
 	*ret = (struct module_mapping){
-		.mapping = {
-			.start = start,
-			.end = end,
-			.saved_end = end,
-			.readable = access[0] == 'r',
-			.writable = access[1] == 'w',
-			.executable = access[2] == 'x',
-			.saved = true,
-			.offset = inode ? offset : 0,
-		},
+		.mapping =
+			{
+				.start = start,
+				.end = end,
+				.saved_end = end,
+				.readable = access[0] == 'r',
+				.writable = access[1] == 'w',
+				.executable = access[2] == 'x',
+				.saved = true,
+				.offset = inode ? offset : 0,
+			},
 		.path = inode && *line == '/' ? line : NULL,
 	};
 	return true;

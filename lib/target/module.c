@@ -11,7 +11,7 @@
 enum {
 	HEADER_BYTES = 4096,      /* of a mapped file's first page: all that a kernel core saves of it */
 	LOOK_BACK = 16,           /* modules, for one of the same path that goes on behind another's mappings */
-	NOTES_LIMIT = 64 * 1024,  /* bytes of notes to look for a build id in */
+	NOTES_LIMIT = 8 * 1024,   /* bytes of a note segment to look for a build id in */
 	OVERLAP_LIMIT = 64 * 1024 /* bytes of each mapping to compare with a file that has no build id */
 };
 /* No file is larger in memory; a damaged header does not stretch a module further. */
@@ -74,19 +74,16 @@ static bool find_bias(const struct elf_segment *segments, size_t count, target_a
 
 static void read_build_id(struct target *target, struct target_module *module, bool big_endian)
 {
+	unsigned char notes[NOTES_LIMIT];
+
 	for (size_t i = 0; i < module->segment_count && module->build_id_length == 0; i++) {
 		const struct elf_segment *segment = &module->segments[i];
-		if (segment->type != PT_NOTE || segment->filesz > NOTES_LIMIT)
+		if (segment->type != PT_NOTE)
 			continue;
-		unsigned char *notes = memory_alloc((size_t)segment->filesz);
-		if (!notes) {
-			target->no_memory = true;
-			return;
-		}
-		size_t size = target_read_own(target, module->bias + segment->vaddr, notes, (size_t)segment->filesz);
+		size_t size = segment->filesz < sizeof(notes) ? (size_t)segment->filesz : sizeof(notes);
+		size = target_read_own(target, module->bias + segment->vaddr, notes, size);
 		(void)note_find_build_id(notes, size, big_endian, segment->align, module->build_id,
 					 &module->build_id_length);
-		memory_free(notes);
 	}
 }
 
@@ -200,7 +197,7 @@ static void set_access(const struct target_module *modules, struct target_mappin
 	for (size_t i = 0; module->has_bias && i < module->segment_count; i++) {
 		const struct elf_segment *segment = &module->segments[i];
 		if (segment->type == PT_LOAD && mapping->start - module->bias - (segment->vaddr & ~PAGE_MASK) <
-							 segment->memsz + (segment->vaddr & PAGE_MASK))
+							segment->memsz + (segment->vaddr & PAGE_MASK))
 			mapping->executable = segment->flags & PF_X;
 	}
 }

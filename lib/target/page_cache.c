@@ -6,7 +6,7 @@
 enum { CHUNK_PAGES = 64, CHUNKS = 128, PAGES = CHUNKS * CHUNK_PAGES };
 
 struct page_cache {
-	struct map slots;         /* address | 1 (0 cannot be a key) -> slot */
+	struct map slots;          /* address | 1 (0 cannot be a key) -> slot */
 	uint64_t addresses[PAGES]; /* of the page in each slot | 1; 0: none */
 	unsigned char *chunks[CHUNKS];
 	size_t next; /* the slot to take next */

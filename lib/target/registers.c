@@ -13,13 +13,13 @@ struct layout {
 
 /* Linux: arch/ARCH/include/uapi/asm/ptrace.h and elf.h. */
 static const struct layout layouts[] = {
-	{EM_X86_64, 8, 19 * 8, 16 * 8, 21 * 8, 0},            /* rsp, rip, fs_base */
-	{EM_386, 4, 15 * 4, 12 * 4, NONE, NT_386_TLS},        /* esp, eip */
-	{EM_AARCH64, 8, 31 * 8, 32 * 8, NONE, NT_ARM_TLS},    /* sp, pc */
-	{EM_ARM, 4, 13 * 4, 15 * 4, NONE, 0},                 /* r13, r15 */
-	{EM_S390, 8, 16 + 15 * 8, 8, 16 + 16 * 8, 0},         /* r15, psw.addr, access registers 0 and 1 */
-	{EM_PPC64, 8, 1 * 8, 32 * 8, 13 * 8, 0},              /* r1, nip, r13 */
-	{EM_RISCV, 8, 2 * 8, 0, 4 * 8, 0},                    /* sp, pc, tp */
+	{EM_X86_64, 8, 19 * 8, 16 * 8, 21 * 8, 0},         /* rsp, rip, fs_base */
+	{EM_386, 4, 15 * 4, 12 * 4, NONE, NT_386_TLS},     /* esp, eip */
+	{EM_AARCH64, 8, 31 * 8, 32 * 8, NONE, NT_ARM_TLS}, /* sp, pc */
+	{EM_ARM, 4, 13 * 4, 15 * 4, NONE, 0},              /* r13, r15 */
+	{EM_S390, 8, 16 + 15 * 8, 8, 16 + 16 * 8, 0},      /* r15, psw.addr, access registers 0 and 1 */
+	{EM_PPC64, 8, 1 * 8, 32 * 8, 13 * 8, 0},           /* r1, nip, r13 */
+	{EM_RISCV, 8, 2 * 8, 0, 4 * 8, 0},                 /* sp, pc, tp */
 };
 
 static const struct layout *find_layout(const struct target *target)

@@ -35,7 +35,8 @@ struct target *target_alloc(enum target_kind kind, const struct target_options *
 
 enum cpeek_status target_set_no_memory(const struct target *target)
 {
-	return error_set(target->error, CPEEK_NO_MEMORY, "out of memory");
+	(void)error_set(target->error, CPEEK_NO_MEMORY, "out of memory");
+	return CPEEK_NO_MEMORY;
 }
 
 void target_destroy(struct target *target)
@@ -183,6 +184,20 @@ enum cpeek_status target_read(struct target *target, target_addr addr, void *buf
 	}
 	size_t done = copy(target, addr, buffer, length, true, &hole);
 	return done == length ? CPEEK_OK : set_fault(target, addr + done, hole);
+}
+
+bool target_probe(struct target *target, target_addr addr, void *buffer, size_t length)
+{
+	enum target_hole hole = TARGET_HOLE_NONE;
+
+	if (!count_read(target)) {
+		(void)set_fault(target, addr, TARGET_HOLE_REFUSED);
+		return false;
+	}
+	size_t done = copy(target, addr, buffer, length, true, &hole);
+	if (target->no_memory)
+		(void)set_fault(target, addr, hole);
+	return done == length;
 }
 
 enum cpeek_status target_read_some(struct target *target, target_addr addr, void *buffer, size_t length, size_t *ret)

@@ -36,7 +36,7 @@ struct target_thread {
 enum target_file_state {
 	TARGET_FILE_UNKNOWN,    /* not looked for yet: target_load_module() does, and so does the first use */
 	TARGET_FILE_VERIFIED,   /* its build id equals the one in the target's memory */
-	TARGET_FILE_UNVERIFIED, /* one side has no build id */
+	TARGET_FILE_UNVERIFIED, /* one side has no build id: used only if the bytes that both have are equal */
 	TARGET_FILE_MISMATCH,   /* another build: not used unless options.use_mismatched */
 	TARGET_FILE_MISSING,    /* no such file here */
 };
@@ -52,15 +52,16 @@ struct target_module {
 	uint8_t build_id[64], file_build_id[64];
 	uint8_t build_id_length, file_build_id_length; /* 0: none */
 	enum target_file_state state;
-	struct elf_file *elf; /* internal from here: the file */
-	bool usable;          /* its bytes may stand for the target's */
+	struct elf_file *elf;         /* internal from here: the file */
+	bool usable;                  /* its bytes may stand for the target's */
 	struct elf_segment *segments; /* its program headers, from memory or from the file */
 	size_t segment_count;
 };
 
 struct target_mapping {
 	target_addr start, end;
-	target_addr saved_end; /* [start, saved_end) needs no file; start when nothing was saved, end when not a core */
+	target_addr
+		saved_end; /* [start, saved_end) needs no file; start when nothing was saved, end when not a core */
 	bool readable, writable, executable;
 	bool saved;      /* saved_end > start */
 	uint32_t module; /* index, UINT32_MAX when anonymous */
@@ -98,19 +99,19 @@ struct target {
 	enum target_kind kind;
 	unsigned pointer_size; /* 4 or 8 */
 	bool big_endian;
-	unsigned machine;         /* ELF e_machine */
-	uint64_t pid;             /* 0 when not known */
-	int signal;               /* what killed it; 0 for none, or a gcore core */
+	unsigned machine;           /* ELF e_machine */
+	uint64_t pid;               /* 0 when not known */
+	int signal;                 /* what killed it; 0 for none, or a gcore core */
 	target_addr signal_address; /* si_addr, where it means something */
-	char *command;            /* pr_psargs, or /proc/PID/cmdline; NULL when not known; raw bytes of the target */
-	bool truncated;           /* a core that was cut off */
-	uint64_t missing_bytes;   /* how much of the core's segments its end cut off */
+	char *command;              /* pr_psargs, or /proc/PID/cmdline; NULL when not known; raw bytes of the target */
+	bool truncated;             /* a core that was cut off */
+	uint64_t missing_bytes;     /* how much of the core's segments its end cut off */
 
 	struct target_thread *threads; /* the one that got the signal, or the current one, first */
 	size_t thread_count;
 	struct target_mapping *mappings; /* by start, not overlapping */
 	size_t mapping_count;
-	bool mappings_known; /* all of them: false for lent memory, of which only the modules' are */
+	bool mappings_known;           /* all of them: false for lent memory, of which only the modules' are */
 	struct target_module *modules; /* the executable first, when it is known */
 	size_t module_count;
 
@@ -143,7 +144,8 @@ enum cpeek_status target_open_lent(const struct cpeek_memory *memory, const stru
 				   struct error *error, struct target **ret);
 /* Frees it and lets a stopped process go. Accepts NULL. */
 void target_destroy(struct target *target);
-/* The target has run: forget the cached pages, read its threads and mappings anew. */
+/* The target has run: forget the cached pages, and read the threads and mappings of a live process anew, which ends all
+ * pointers into them; those of a lent target stay as the debugger told them. */
 enum cpeek_status target_refresh(struct target *target);
 
 /* Copies length bytes; FAULT when any of them cannot be had, with fault_address and fault_hole set and buffer
@@ -151,6 +153,8 @@ enum cpeek_status target_refresh(struct target *target);
 enum cpeek_status target_read(struct target *target, target_addr addr, void *buffer, size_t length);
 /* Copies as much as can be had from addr on; *ret gets the count (FAULT when that is 0). */
 enum cpeek_status target_read_some(struct target *target, target_addr addr, void *buffer, size_t length, size_t *ret);
+/* As target_read(), for an address that may well be none: that nothing is there is no failure, and false. */
+bool target_probe(struct target *target, target_addr addr, void *buffer, size_t length);
 /* A pointer to length bytes of the target in our own memory (a core's mapping), or NULL when they do not lie
  * together there: then use target_read(). Valid until target_destroy(). */
 const void *target_view(struct target *target, target_addr addr, size_t length);

@@ -84,8 +84,7 @@ static void read_registers(const struct tracer *tracer, struct tracer_thread *th
 	if (ptrace(PTRACE_GETREGSET, thread->id, (void *)NT_PRSTATUS, &room) == 0)
 		thread->registers_size = room.iov_len;
 	room = (struct iovec){thread->tls, sizeof(thread->tls)};
-	if (tracer->tls_note &&
-	    ptrace(PTRACE_GETREGSET, thread->id, (void *)(uintptr_t)tracer->tls_note, &room) == 0)
+	if (tracer->tls_note && ptrace(PTRACE_GETREGSET, thread->id, (void *)(uintptr_t)tracer->tls_note, &room) == 0)
 		thread->tls_size = room.iov_len;
 }
 

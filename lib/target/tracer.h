@@ -16,8 +16,8 @@ struct tracer;
 
 struct tracer_thread {
 	pid_t id;
-	bool stopped; /* false: in an uninterruptible sleep, so it runs no code of its own */
-	int signal;   /* that it was about to get, and gets when it is let go */
+	bool stopped;                 /* false: in an uninterruptible sleep, so it runs no code of its own */
+	int signal;                   /* that it was about to get, and gets when it is let go */
 	unsigned char registers[512]; /* NT_PRSTATUS's */
 	size_t registers_size;        /* 0: not known */
 	unsigned char tls[64];        /* the regset that tls_note names */

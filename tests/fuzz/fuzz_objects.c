@@ -78,26 +78,33 @@ static const struct row visited[] = {
 static const struct {
 	const char *name, *base;
 	uint64_t flags;
+	enum layout_struct structure; /* of tp_basicsize, where the decoder asks for less; else 0 */
 } kinds[] = {
-	{"object", NULL, 0},
-	{"type", "object", TYPE_TYPE_SUBCLASS | TYPE_HAVE_GC},
-	{"int", "object", TYPE_LONG_SUBCLASS},
-	{"bool", "int", TYPE_LONG_SUBCLASS},
-	{"float", "object", 0},
-	{"complex", "object", 0},
-	{"NoneType", "object", 0},
-	{"range", "object", 0},
-	{"str", "object", TYPE_UNICODE_SUBCLASS},
-	{"bytes", "object", TYPE_BYTES_SUBCLASS},
-	{"bytearray", "object", 0},
-	{"list", "object", TYPE_LIST_SUBCLASS | TYPE_HAVE_GC},
-	{"tuple", "object", TYPE_TUPLE_SUBCLASS | TYPE_HAVE_GC},
-	{"dict", "object", TYPE_DICT_SUBCLASS | TYPE_HAVE_GC},
-	{"collections.OrderedDict", "dict", TYPE_DICT_SUBCLASS | TYPE_HAVE_GC},
-	{"collections.defaultdict", "dict", TYPE_DICT_SUBCLASS | TYPE_HAVE_GC},
-	{"BaseException", "object", TYPE_BASE_EXC_SUBCLASS | TYPE_HAVE_GC},
-	{"OSError", "BaseException", TYPE_BASE_EXC_SUBCLASS | TYPE_HAVE_GC},
-	{"SyntaxError", "BaseException", TYPE_BASE_EXC_SUBCLASS | TYPE_HAVE_GC},
+	{"object", NULL, 0, 0},
+	{"int", "object", TYPE_LONG_SUBCLASS, 0},
+	{"bool", "int", TYPE_LONG_SUBCLASS, 0},
+	{"float", "object", 0, 0},
+	{"complex", "object", 0, 0},
+	{"NoneType", "object", 0, 0},
+	{"range", "object", 0, 0},
+	{"str", "object", TYPE_UNICODE_SUBCLASS, 0},
+	{"bytes", "object", TYPE_BYTES_SUBCLASS, 0},
+	{"bytearray", "object", 0, 0},
+	{"list", "object", TYPE_LIST_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"tuple", "object", TYPE_TUPLE_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"dict", "object", TYPE_DICT_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"collections.OrderedDict", "dict", TYPE_DICT_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"collections.defaultdict", "dict", TYPE_DICT_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"BaseException", "object", TYPE_BASE_EXC_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"OSError", "BaseException", TYPE_BASE_EXC_SUBCLASS | TYPE_HAVE_GC, 0},
+	{"code", "object", 0, STRUCT_PyCodeObject},
+	{"frame", "object", TYPE_HAVE_GC, STRUCT_PyFrameObject},
+	{"generator", "object", TYPE_HAVE_GC, STRUCT_PyGenObject},
+	{"coroutine", "object", TYPE_HAVE_GC, STRUCT_PyCoroObject},
+	{"async_generator", "object", TYPE_HAVE_GC, STRUCT_PyAsyncGenObject},
+	{"memoryview", "object", TYPE_HAVE_GC, STRUCT_PyMemoryViewObject},
+	{"type", "object", TYPE_TYPE_SUBCLASS | TYPE_HAVE_GC, STRUCT_PyHeapTypeObject},
+	{"SyntaxError", "BaseException", TYPE_BASE_EXC_SUBCLASS | TYPE_HAVE_GC, 0},
 };
 
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
@@ -154,7 +161,7 @@ static void put(struct prelude *prelude, target_addr at, enum layout_field field
 	const struct layout_place place = prelude->layout->fields[field];
 	const uint64_t offset = at - PRELUDE + place.offset_plus_1 - 1;
 
-	if (!place.offset_plus_1 || offset + place.size > PRELUDE_MAX || place.size > sizeof(value))
+	if (!at || !place.offset_plus_1 || offset + place.size > PRELUDE_MAX || place.size > sizeof(value))
 		return;
 	if (place.width) {
 		uint64_t unit = 0, mask = (((uint64_t)1 << place.width) - 1) << place.bit;
@@ -249,12 +256,12 @@ static void finish_types(struct prelude *prelude)
 		const target_addr type = type_named(prelude, kinds[i].name);
 		put(prelude, type, FIELD_PyTypeObject_tp_flags, TYPE_READY | kinds[i].flags);
 		put(prelude, type, FIELD_PyTypeObject_tp_base, kinds[i].base ? type_named(prelude, kinds[i].base) : 0);
+		if (kinds[i].structure)
+			put(prelude, type, FIELD_PyTypeObject_tp_basicsize, prelude->layout->structs[kinds[i].structure]);
 	}
 	put(prelude, type_named(prelude, "int"), FIELD_PyTypeObject_tp_itemsize, 4);
 	put(prelude, type_named(prelude, "bytes"), FIELD_PyTypeObject_tp_itemsize, 1);
 	put(prelude, type_named(prelude, "tuple"), FIELD_PyTypeObject_tp_itemsize, 8);
-	put(prelude, type_named(prelude, "type"), FIELD_PyTypeObject_tp_basicsize,
-	    prelude->layout->structs[STRUCT_PyHeapTypeObject]);
 }
 
 static target_addr add_str(struct prelude *prelude, const char *text)

@@ -14,12 +14,18 @@ enum { PAGE = 4096 };
 static struct writer_bytes make_module(unsigned pointer_size, bool big_endian, uint16_t machine)
 {
 	struct core_writer writer = writer_create(pointer_size, big_endian, machine);
-	static const struct { uint32_t type; uint64_t at, size; } parts[] = {
-		{PT_LOAD, 0, PAGE}, {PT_NOTE, 0x200, 36}, {PT_DYNAMIC, 0x300, 0x80},
+	static const struct {
+		uint32_t type;
+		uint64_t at, size;
+	} parts[] = {
+		{PT_LOAD, 0, PAGE},
+		{PT_NOTE, 0x200, 36},
+		{PT_DYNAMIC, 0x300, 0x80},
 	};
 	struct writer_bytes dynamic = {0}, hash = {0}, symbols = {0}, note = {0};
-	const uint64_t entries[] = {DT_HASH, 0x400, DT_SYMTAB, 0x440, DT_STRTAB, 0x480, DT_SYMENT,
-				    pointer_size == 8 ? 24 : 16, DT_NULL, 0};
+	const uint64_t entries[] = {DT_HASH,   0x400, DT_SYMTAB, 0x440,
+				    DT_STRTAB, 0x480, DT_SYMENT, pointer_size == 8 ? 24 : 16,
+				    DT_NULL,   0};
 
 	writer.type = ET_DYN;
 	for (int i = 0; i < 3; i++) {
@@ -138,7 +144,10 @@ int main(int argc, char **argv)
 	memset(core.data + 64 + 8, 0xff, 48); /* all of the first program header but its type */
 	failed += save(&core, "huge-note");
 	core = (struct writer_bytes){0};
-	writer_append(&core, "\x7f" "ELF", 4);
+	writer_append(&core,
+		      "\x7f"
+		      "ELF",
+		      4);
 	failed += save(&core, "magic-alone");
 	core = (struct writer_bytes){0};
 	writer_append(&core, "#!/usr/bin/python3\n", 19);

@@ -66,6 +66,7 @@ class Image:
         self.layout = layout
         self.bytes = bytearray(FREE)
         self.bytes[0], self.bytes[1] = layout.index, flags
+        self.objects = []
         self.none = self.object("NoneType", "PyObject")
 
     def take(self, size):
@@ -98,6 +99,7 @@ class Image:
         if ob_size is not None:
             self.put(address, "PyVarObject", ob_size=ob_size)
         self.put(address, structure, **values)
+        self.objects.append(address)
         return address
 
     # ---- Objects ----
@@ -417,6 +419,8 @@ def main():
         for index, make in enumerate(SEEDS):
             image = Image(layout, 0)
             make(image)
+            everything = image.list(*image.objects)
+            image.root(ROOT_SYSDICT, image.dict([(image.str("a"), everything)]))
             for flags in (index % 2 * FLAG_MAPPINGS, FLAG_COMMANDS | FLAG_MAPPINGS):
                 image.bytes[1] = flags
                 (folder / f"{layout.name}-{make.__name__}-{flags}").write_bytes(image.bytes)

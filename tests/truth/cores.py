@@ -1,7 +1,7 @@
 """Interpreters of this machine, and cores with their truth made by them. Knows nothing of pytest or of cpeek."""
+import fcntl
 import glob
 import hashlib
-import json
 import os
 import re
 import resource
@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PROGRAMS = os.path.join(ROOT, 'fixtures', 'programs')
 SUPPORTED = [(3, minor) for minor in range(8, 14)]      # release builds with a GIL; see layouts.def
-SMALL_FLAGS = ['-I', '-S', '-E']
+SMALL_FLAGS = ['-I', '-S', '-E', '-B']
 
 PROBE = '''
 import platform, sys, sysconfig
@@ -62,6 +62,19 @@ def _candidates():
                 yield path
 
 
+def probe(path):
+    """The interpreter at path; None when it is no CPython or does not start."""
+    try:
+        done = subprocess.run([path, '-c', PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30,
+                              universal_newlines=True, cwd='/')
+    except (OSError, subprocess.SubprocessError):
+        return None
+    fields = done.stdout.strip().split('|')
+    if done.returncode != 0 or len(fields) != 6 or fields[0] != 'CPython' or not os.path.exists(fields[4]):
+        return None
+    return Interpreter(fields)
+
+
 def find_interpreters():
     """Every CPython of this machine, each once, oldest first; unsupported ones too."""
     found, tried = {}, set()
@@ -70,14 +83,8 @@ def find_interpreters():
         if real in tried:
             continue
         tried.add(real)
-        try:
-            done = subprocess.run([path, '-c', PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30,
-                                  universal_newlines=True, cwd='/')
-        except (OSError, subprocess.SubprocessError):
-            continue
-        fields = done.stdout.strip().split('|')
-        if done.returncode == 0 and len(fields) == 6 and fields[0] == 'CPython' and os.path.exists(fields[4]):
-            i = Interpreter(fields)
+        i = probe(path)
+        if i:
             found.setdefault(i.path, i)
     out = sorted(found.values(), key=lambda i: (i.minor, [int(n) for n in i.version.split('.')], i.path))
     names = set()
@@ -139,6 +146,15 @@ def run_to_core(python, program, folder, arguments=(), flags=(), **environment):
     return folder
 
 
+def crash(command, folder, **options):
+    """The core of a command that aborts."""
+    if not kernel_leaves_cores():
+        raise CannotMake('/proc/sys/kernel/core_pattern does not leave cores in the working directory')
+    subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                   timeout=60, preexec_fn=_unlimited, env=_environment(), **options)
+    return take_core(folder)
+
+
 def truth_is_whole(path):
     try:
         with open(path, 'rb') as f:
@@ -198,32 +214,25 @@ def gcore(pid, path):
         raise CannotMake('gcore: ' + done.stdout.decode('utf-8', 'replace'))
 
 
+def cache_folder():
+    return os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'cpeek-tests')
+
+
 def cached_core(interpreter, program, cache, arguments=(), flags=()):
     """folder with core and truth.jsonl, made anew only when the program or the interpreter has changed."""
     folder = os.path.join(cache, interpreter.name, '-'.join([program] + list(arguments)))
     h = hashlib.sha256(interpreter.key().encode())
-    for path in (os.path.join(PROGRAMS, program + '.py'), os.path.join(PROGRAMS, 'truth.py'), __file__):
-        with open(path, 'rb') as f:
+    for path in (program + '.py', 'truth.py', 'settle.py'):
+        with open(os.path.join(PROGRAMS, path), 'rb') as f:
             h.update(f.read())
-    h.update(repr((arguments, flags, kernel_leaves_cores())).encode())
-    key = os.path.join(folder, 'key')
-    try:
-        with open(key) as f:
-            if f.read() == h.hexdigest() and truth_is_whole(os.path.join(folder, 'truth.jsonl')):
-                return folder
-    except OSError:
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
-    run_to_core([interpreter.path], program, folder, arguments, flags)
-    with open(key, 'w') as f:
-        f.write(h.hexdigest())
+    h.update(repr((PROGRAMS, arguments, flags, kernel_leaves_cores())).encode())
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with open(folder + '.key', 'a+') as key:
+        fcntl.flock(key, fcntl.LOCK_EX)             # another run of the suite may be at it
+        key.seek(0)
+        if key.read() != h.hexdigest() or not truth_is_whole(os.path.join(folder, 'truth.jsonl')):
+            shutil.rmtree(folder, ignore_errors=True)
+            run_to_core([interpreter.path], program, folder, arguments, flags)
+            key.truncate(0)
+            key.write(h.hexdigest())
     return folder
-
-
-def read_threads(truth):
-    """The record of threads at the end of a truth file."""
-    with open(truth, encoding='ascii') as f:
-        for line in f:
-            if line.startswith('{"threads"'):
-                return json.loads(line)['threads']
-    raise ValueError('no threads in ' + truth)

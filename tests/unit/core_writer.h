@@ -20,7 +20,7 @@ struct writer_bytes {
 struct writer_segment {
 	uint32_t type, flags;
 	uint64_t vaddr, filesz, memsz, align;
-	size_t at; /* where in data its bytes start */
+	size_t at;       /* where in data its bytes start */
 	bool has_offset; /* p_offset is given, not made from at */
 	uint64_t offset;
 };
@@ -81,7 +81,8 @@ static inline struct writer_segment *writer_segment(struct core_writer *writer, 
 						    const void *bytes, size_t filesz, uint32_t flags)
 {
 	if ((writer->segment_count & (writer->segment_count - 1)) == 0) /* a power of two: full */
-		writer->segments = realloc(writer->segments, (2 * writer->segment_count + 1) * sizeof(*writer->segments));
+		writer->segments =
+			realloc(writer->segments, (2 * writer->segment_count + 1) * sizeof(*writer->segments));
 	struct writer_segment *segment = &writer->segments[writer->segment_count++];
 	*segment = (struct writer_segment){PT_LOAD, flags, vaddr, filesz, memsz, 1, writer->data.size, false, 0};
 	writer_append(&writer->data, bytes, filesz);

@@ -154,7 +154,8 @@ static void test_big_endian_32(void)
 {
 	static const unsigned char bytes[] = {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0xff, 0xff, 0xff, 0xfe};
 	struct core_writer writer = writer_create(4, true, EM_PPC);
-	const struct writer_range ranges[] = {{0x10000, 0x11000, 0, "/no/such/a"}, {0x11000, 0x12000, 3, "/no/such/a"},
+	const struct writer_range ranges[] = {{0x10000, 0x11000, 0, "/no/such/a"},
+					      {0x11000, 0x12000, 3, "/no/such/a"},
 					      {0x20000, 0x21000, 1, "/no/such/b"}};
 	uint16_t u16;
 	uint32_t u32;
@@ -312,8 +313,10 @@ static void test_notes(void)
 	for (size_t i = 0; i < target->mapping_count; i++) {
 		uint64_t start = target->mappings[i].start;
 		const struct target_module *module = target_find_module(target, start);
-		CHECK(module == (start == 0x7ffc0000 ? NULL : start == 0x400000 ? &target->modules[1]
-				 : start == 0x600000 ? &target->modules[2] : &target->modules[0]));
+		CHECK(module == (start == 0x7ffc0000 ? NULL
+				 : start == 0x400000 ? &target->modules[1]
+				 : start == 0x600000 ? &target->modules[2]
+						     : &target->modules[0]));
 	}
 	target_destroy(target);
 
@@ -345,8 +348,13 @@ static void test_notes(void)
 static struct writer_bytes make_library(const char *build_id, char fill)
 {
 	struct core_writer writer = writer_create(8, false, EM_X86_64);
-	static const struct { uint64_t offset, memsz; uint32_t flags; } parts[] = {
-		{0, PAGE, PF_R}, {PAGE, PAGE, PF_R | PF_X}, {2 * PAGE, PAGE + 0x800, PF_R | PF_W},
+	static const struct {
+		uint64_t offset, memsz;
+		uint32_t flags;
+	} parts[] = {
+		{0, PAGE, PF_R},
+		{PAGE, PAGE, PF_R | PF_X},
+		{2 * PAGE, PAGE + 0x800, PF_R | PF_W},
 	};
 
 	writer.type = ET_DYN;
@@ -380,9 +388,8 @@ static struct target *open_with_library(const struct writer_bytes *library, cons
 					const struct target_options *options)
 {
 	struct core_writer writer = writer_create(8, false, EM_X86_64);
-	const struct writer_range ranges[] = {{0x500000, 0x501000, 0, path},
-					      {0x501000, 0x502000, 1, path},
-					      {0x502000, 0x503000, 2, path}};
+	const struct writer_range ranges[] = {
+		{0x500000, 0x501000, 0, path}, {0x501000, 0x502000, 1, path}, {0x502000, 0x503000, 2, path}};
 	unsigned char data[PAGE];
 
 	memset(data, 'D', sizeof(data));
@@ -548,9 +555,9 @@ static void test_same_file_twice(void)
 {
 	struct writer_bytes library = make_library(id_a, 't');
 	struct core_writer writer = writer_create(8, false, EM_X86_64);
-	const struct writer_range ranges[] = {
-		{0x500000, 0x501000, 0, "/x"}, {0x501000, 0x502000, 1, "/x"}, {0x502000, 0x503000, 2, "/x"},
-		{0x508000, 0x509000, 0, "/x"}, {0x509000, 0x50a000, 1, "/x"}, {0x50a000, 0x50b000, 2, "/x"}};
+	const struct writer_range ranges[] = {{0x500000, 0x501000, 0, "/x"}, {0x501000, 0x502000, 1, "/x"},
+					      {0x502000, 0x503000, 2, "/x"}, {0x508000, 0x509000, 0, "/x"},
+					      {0x509000, 0x50a000, 1, "/x"}, {0x50a000, 0x50b000, 2, "/x"}};
 
 	writer_files(&writer, ranges, 6);
 	writer_segment(&writer, 0x500000, PAGE, library.data, PAGE, PF_R);
@@ -619,8 +626,15 @@ static struct writer_bytes make_small_core(unsigned pointer_size, bool big_endia
 
 static void test_truncated(void)
 {
-	static const struct { unsigned pointer_size; bool big_endian; uint16_t machine; } kinds[] = {
-		{8, false, EM_X86_64}, {4, true, EM_PPC}, {8, true, EM_S390}, {4, false, EM_386},
+	static const struct {
+		unsigned pointer_size;
+		bool big_endian;
+		uint16_t machine;
+	} kinds[] = {
+		{8, false, EM_X86_64},
+		{4, true, EM_PPC},
+		{8, true, EM_S390},
+		{4, false, EM_386},
 	};
 
 	for (size_t kind = 0; kind < 4; kind++) {
@@ -681,7 +695,8 @@ static void test_damaged(void)
 	static const unsigned char values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
 
 	for (int kind = 0; kind < 2; kind++) {
-		struct writer_bytes core = kind ? make_small_core(4, true, EM_PPC) : make_small_core(8, false, EM_X86_64);
+		struct writer_bytes core =
+			kind ? make_small_core(4, true, EM_PPC) : make_small_core(8, false, EM_X86_64);
 		/* Each byte of the headers, the notes and the library's headers, one after the other. */
 		for (size_t i = 0; i < core.size; i++) {
 			unsigned char before = core.data[i];
@@ -816,7 +831,9 @@ static void test_errors(void)
 	check_error(pipe_path, CPEEK_IO, "not a regular file");
 	check_error_of_bytes("", 0, "is empty");
 	check_error_of_bytes("hello\n", 6, "is not an ELF file");
-	check_error_of_bytes("\x7f" "ELF", 4, "damaged or cut off");
+	check_error_of_bytes("\x7f"
+			     "ELF",
+			     4, "damaged or cut off");
 	check_error_of_bytes("\x28\xb5\x2f\xfd....", 8, "zstd");
 	check_error_of_bytes("#!/usr/bin/python3\n", 19, "script");
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -960,9 +977,15 @@ static void test_lent(void)
 	struct writer_bytes library = make_library(id_a, 't');
 	const struct cpeek_module modules[] = {{"/no/such/lib.so", 0x400000}, {"/no/such/other", 0x800000}};
 	const struct cpeek_thread threads[] = {{12, 0x1000}, {10, 0}};
-	struct cpeek_memory memory = {.struct_size = sizeof(memory), .pointer_size = 8, .machine = EM_X86_64,
-				      .read = read_lent, .arg = &lent, .modules = modules, .module_count = 2,
-				      .threads = threads, .thread_count = 2};
+	struct cpeek_memory memory = {.struct_size = sizeof(memory),
+				      .pointer_size = 8,
+				      .machine = EM_X86_64,
+				      .read = read_lent,
+				      .arg = &lent,
+				      .modules = modules,
+				      .module_count = 2,
+				      .threads = threads,
+				      .thread_count = 2};
 	struct target *target = NULL;
 	unsigned char buffer[PAGE];
 	uint64_t value;
@@ -1057,8 +1080,12 @@ static void test_symbols_without_a_file(void)
 {
 	int fd = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
 	struct cpeek_module module = {"/no/such/libc.so.6", 0};
-	struct cpeek_memory memory = {.struct_size = sizeof(memory), .pointer_size = sizeof(void *),
-				      .read = read_own, .arg = &fd, .modules = &module, .module_count = 1};
+	struct cpeek_memory memory = {.struct_size = sizeof(memory),
+				      .pointer_size = sizeof(void *),
+				      .read = read_own,
+				      .arg = &fd,
+				      .modules = &module,
+				      .module_count = 1};
 	struct target *target = NULL;
 	target_addr at = 0;
 	uint64_t size = 0;

@@ -173,17 +173,16 @@ static void test_reading(void)
 	CHECK_EQ(target->fault_hole, TARGET_HOLE_REFUSED);
 	CHECK_EQ(target->fault_address, 8);
 	/* A long read goes past the page cache. */
-	size_t length = (size_t)1 << 20;
-	unsigned char *block = malloc(length);
+	static unsigned char block[1 << 20];
+	size_t length = sizeof(block);
 	const struct target_mapping *mapping = target_find_mapping(target, (uintptr_t)&fopen);
-	CHECK(block && mapping);
-	if (!block || !mapping)
+	CHECK(mapping);
+	if (!mapping)
 		return;
 	if (mapping->end - mapping->start < length)
 		length = (size_t)(mapping->end - mapping->start);
 	CHECK_EQ(target_read(target, mapping->start, block, length), CPEEK_OK);
 	CHECK(memcmp(block, (void *)(uintptr_t)mapping->start, length) == 0);
-	free(block);
 
 	const struct target_module *libc = target_find_module(target, (uintptr_t)dlsym(RTLD_NEXT, "getppid"));
 	CHECK(libc && strstr(libc->path, "libc"));
@@ -467,7 +466,8 @@ static bool forbid(unsigned number)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {sizeof(code) / sizeof(*code), code};
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 /* Runs look in a process of its own, where a system call is forbidden; answers what it answers. */

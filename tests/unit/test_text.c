@@ -309,7 +309,8 @@ static void test_integer_edges(void)
 	CHECK_TEXT(strbuf_text(&out), "1329227995784915872903807060280344576");
 	strbuf_clear(&out);
 	/* All limbs of 18 digits full, and all empty. */
-	const uint32_t nines[] = {0x3fffffff, 0xd2e7c3f, 0x3c90715b, 0x3025f39e}, round[] = {0x0, 0xd2e7c40, 0x3c90715b, 0x3025f39e};
+	const uint32_t nines[] = {0x3fffffff, 0xd2e7c3f, 0x3c90715b, 0x3025f39e};
+	const uint32_t round[] = {0x0, 0xd2e7c40, 0x3c90715b, 0x3025f39e};
 	CHECK(number_put_decimal(&out, nines, 4));
 	CHECK_TEXT(strbuf_text(&out), "999999999999999999999999999999999999");
 	strbuf_clear(&out);

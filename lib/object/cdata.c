@@ -1,0 +1,136 @@
+/*
+ * ctypes' simple values: c_int(5). The letter in their class's _type_ says how the bytes are to be read.
+ */
+#include "object/bytes.h"
+#include "object/number.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum kind { KIND_SIGNED, KIND_UNSIGNED, KIND_BOOL, KIND_FLOAT, KIND_DOUBLE, KIND_BYTE, KIND_POINTER, KIND_OBJECT };
+
+/* formattable of Modules/_ctypes/cfield.c, but for text and long double: those get object's repr. Sizes are those of the
+ * object's own b_size. */
+static const struct format {
+	char letter;
+	enum kind kind;
+} formats[] = {
+	{'b', KIND_SIGNED},   {'h', KIND_SIGNED},   {'i', KIND_SIGNED},   {'l', KIND_SIGNED},   {'q', KIND_SIGNED},
+	{'B', KIND_UNSIGNED}, {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED}, {'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},
+	{'?', KIND_BOOL},     {'f', KIND_FLOAT},    {'d', KIND_DOUBLE},   {'c', KIND_BYTE},     {'P', KIND_POINTER},
+	{'O', KIND_OBJECT},
+};
+
+/* NOT_FOUND: none of those that are known. */
+static enum cpeek_status find_kind(const struct object *object, enum kind *ret)
+{
+	struct objects *objects = object->objects;
+	target_addr letter;
+
+	TRY(type_find_attribute(objects, object->type, "_type_", 6, &letter));
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
+		if (str_equals(objects, letter, &formats[i].letter, 1)) {
+			*ret = formats[i].kind;
+			return CPEEK_OK;
+		}
+	}
+	return CPEEK_NOT_FOUND;
+}
+
+/* A class for the other byte order is its own __ctype_be__ or __ctype_le__. */
+static bool is_swapped(const struct object *object)
+{
+	const bool big = object->objects->target->big_endian;
+	const char *other = big ? "__ctype_le__" : "__ctype_be__", *own = big ? "__ctype_be__" : "__ctype_le__";
+	target_addr swapped, native;
+
+	return type_find_attribute(object->objects, object->type, other, 12, &swapped) == CPEEK_OK &&
+	       type_find_attribute(object->objects, object->type, own, 12, &native) == CPEEK_OK &&
+	       swapped == object->type->address && native != swapped;
+}
+
+static void put_number(enum kind kind, uint64_t bits, unsigned size, struct strbuf *out)
+{
+	const unsigned unused = 64 - 8 * size;
+	const uint32_t narrow = (uint32_t)bits;
+	double number;
+	float single;
+
+	switch (kind) {
+	case KIND_SIGNED:
+		strbuf_printf(out, "%" PRId64, (int64_t)(bits << unused) >> unused);
+		break;
+	case KIND_BOOL:
+		strbuf_puts(out, bits ? "True" : "False");
+		break;
+	case KIND_POINTER:
+		if (bits)
+			number_put_small(out, bits);
+		else
+			strbuf_puts(out, "None");
+		break;
+	case KIND_FLOAT:
+		memcpy(&single, &narrow, sizeof(single));
+		number_put_float(out, single);
+		break;
+	case KIND_DOUBLE:
+		memcpy(&number, &bits, sizeof(number));
+		number_put_float(out, number);
+		break;
+	default:
+		number_put_small(out, bits);
+		break;
+	}
+}
+
+/* object_repr() of Objects/typeobject.c, and what Simple_repr() writes for classes derived from c_int and the like. */
+static void put_default(const struct object *object, const char *name, struct value *value)
+{
+	value_format(value, "<%s object at 0x%" PRIx64 ">", name, object->address);
+}
+
+/* Simple_repr() of Modules/_ctypes/_ctypes.c */
+static enum cpeek_status simple_decode(const struct object *object, struct value *value)
+{
+	struct objects *objects = object->objects;
+	const target_addr place = object_get(object, FIELD_CDataObject_b_ptr);
+	const int64_t size = object_get_signed(object, FIELD_CDataObject_b_size);
+	uint8_t bytes[8];
+	enum kind kind;
+
+	if (object->type->base != object->type->decoder_type->address) {
+		put_default(object, object->type->tp_name, value);
+		return CPEEK_OK;
+	}
+	enum cpeek_status status = find_kind(object, &kind);
+	if (status == CPEEK_NOT_FOUND || (status == CPEEK_OK && is_swapped(object))) {
+		put_default(object, object->type->name, value);
+		return CPEEK_OK;
+	}
+	TRY(status);
+	if (size <= 0 || size > (int64_t)sizeof(bytes) || size & (size - 1) || (kind == KIND_DOUBLE && size != 8) ||
+	    (kind == KIND_FLOAT && size != 4))
+		return CPEEK_CORRUPT;
+	TRY(target_read(objects->target, place, bytes, (size_t)size));
+	const uint64_t bits = target_get(objects->target, bytes, (size_t)size);
+	value_format(value, "%s(", object->type->tp_name);
+	if (kind == KIND_OBJECT)
+		value_object(value, bits);
+	else if (kind == KIND_BYTE)
+		TRY(bytes_put_slice(objects, place, 1, 1, value_buffer(value)));
+	else
+		put_number(kind, bits, (unsigned)size, value_buffer(value));
+	value_text(value, ")");
+	return CPEEK_OK;
+}
+
+/* PyCData_traverse() */
+static const enum layout_field simple_fields[] = {FIELD_CDataObject_b_objects, FIELD_CDataObject_b_base};
+
+const struct object_type object_type_simple = {
+	.name = "_ctypes._SimpleCData",
+	.structure = STRUCT_CDataObject,
+	.decode = simple_decode,
+	.fields = simple_fields,
+	.field_count = sizeof(simple_fields) / sizeof(*simple_fields),
+};

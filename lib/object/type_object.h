@@ -1,0 +1,12 @@
+/*
+ * What a metaclass of C code has from type itself.
+ */
+#ifndef OBJECT_TYPE_OBJECT_H
+#define OBJECT_TYPE_OBJECT_H
+
+#include "object/decoder.h"
+
+enum cpeek_status type_decode(const struct object *object, struct value *value);
+enum cpeek_status type_edges(const struct object *object, struct edges *edges);
+
+#endif
