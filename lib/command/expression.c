@@ -61,9 +61,10 @@ static enum cpeek_status match_variable(void *arg, const struct variable *variab
 	return CPEEK_END;
 }
 
-static bool recoverable(enum cpeek_status status)
+/* Whether the search goes on elsewhere: then what was found there may not be what the name means. */
+static bool recoverable(struct objects *objects, enum cpeek_status status)
 {
-	return status == CPEEK_NOT_FOUND || status == CPEEK_FAULT || status == CPEEK_CORRUPT;
+	return status != CPEEK_OK && objects_tolerate(objects, status) == CPEEK_OK;
 }
 
 /* Locals, then globals, then builtins of the selected frame; then modules. */
@@ -74,17 +75,16 @@ static enum cpeek_status find_name(struct cpeek_session *session, const char *na
 	if (session_frame(session, &frame) == CPEEK_OK) {
 		struct search search = {session->objects, name, length, 0};
 		enum cpeek_status status = frame_walk_variables(session->objects, frame, match_variable, &search);
-		if (status == CPEEK_NO_MEMORY)
-			return status;
 		if (search.found) {
 			*ret = search.found;
 			return CPEEK_OK;
 		}
+		TRY(objects_tolerate(session->objects, status));
 		status = find_in_dict(session, frame->globals, name, length, ret);
-		if (!recoverable(status))
+		if (!recoverable(session->objects, status))
 			return status;
 		status = find_in_dict(session, frame->builtins, name, length, ret);
-		if (!recoverable(status))
+		if (!recoverable(session->objects, status))
 			return status;
 	}
 	const struct python *python = session->python;
@@ -92,7 +92,7 @@ static enum cpeek_status find_name(struct cpeek_session *session, const char *na
 		const target_addr dicts[] = {python->interpreters[i].builtins, python->interpreters[i].modules};
 		for (size_t j = 0; j < sizeof(dicts) / sizeof(*dicts); j++) {
 			enum cpeek_status status = find_in_dict(session, dicts[j], name, length, ret);
-			if (!recoverable(status))
+			if (!recoverable(session->objects, status))
 				return status;
 		}
 	}
@@ -187,8 +187,9 @@ static enum cpeek_status find_in_mro(struct objects *objects, const struct type 
 	struct items items;
 	struct item item;
 
-	if (object_read(objects, type->mro, &mro) != CPEEK_OK)
+	if (!type->mro) /* not READY */
 		return CPEEK_NOT_FOUND;
+	TRY(object_read(objects, type->mro, &mro));
 	TRY(items_start(&mro, &items));
 	for (;;) {
 		const struct type *base;
@@ -198,10 +199,12 @@ static enum cpeek_status find_in_mro(struct objects *objects, const struct type 
 			return CPEEK_NOT_FOUND;
 		if (status != CPEEK_OK)
 			return status;
-		if (type_read(objects, item.value, &base) != CPEEK_OK || type_find_dict(objects, base, &dict) != CPEEK_OK)
-			continue;
-		status = dict_find(objects, dict, name, length, ret);
-		if (!recoverable(status))
+		status = type_read(objects, item.value, &base);
+		if (status == CPEEK_OK)
+			status = type_find_dict(objects, base, &dict);
+		if (status == CPEEK_OK)
+			status = dict_find(objects, dict, name, length, ret);
+		if (!recoverable(objects, status))
 			return status;
 	}
 }
@@ -226,14 +229,14 @@ static enum cpeek_status find_attribute(struct cpeek_session *session, target_ad
 		const struct type *self;
 		TRY(type_read(session->objects, address, &self));
 		enum cpeek_status status = find_in_mro(session->objects, self, name, length, ret);
-		if (!recoverable(status))
+		if (!recoverable(session->objects, status))
 			return status;
 	}
 	enum cpeek_status status = find_in_attributes(&object, name, length, ret);
-	if (!recoverable(status))
+	if (!recoverable(session->objects, status))
 		return status;
 	status = find_in_members(&object, name, length, ret);
-	if (!recoverable(status))
+	if (!recoverable(session->objects, status))
 		return status;
 	return find_in_mro(session->objects, object.type, name, length, ret);
 }
@@ -363,8 +366,12 @@ static enum cpeek_status parse_path(struct parser *parser, target_addr *ret)
 enum cpeek_status expression_evaluate(struct cpeek_session *session, const char *text, target_addr *ret)
 {
 	struct parser parser = {session, text, text};
+	const uint64_t failures = session_failures(session);
 
 	enum cpeek_status status = parse_path(&parser, ret);
+	if (status == CPEEK_NOT_FOUND && session_failures(session) != failures)
+		return error_set(&session->error, CPEEK_CORRUPT, "%.500s; but not all could be read where it may be",
+				 session->error.text);
 	if (status == CPEEK_FAULT)
 		return error_set(&session->error, status, "cannot follow \"%.200s\": 0x%llx is unreadable (%s)", text,
 				 (unsigned long long)session->target->fault_address,

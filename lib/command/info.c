@@ -79,6 +79,7 @@ static enum cpeek_status show_build(struct cpeek_session *session, struct sink *
 	strbuf_clear(&session->text);
 	enum cpeek_status status =
 		dict_find(session->objects, session->python->interpreters[0].sysdict, "version", 7, &version);
+	TRY(objects_tolerate(session->objects, status));
 	if (status == CPEEK_OK)
 		status = str_read(session->objects, version, 0, &session->text, NULL);
 	if (status == CPEEK_OK)

@@ -136,6 +136,11 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 
 	TRY(heap_read(session->objects, &heap));
 	enum cpeek_status status = show_all(&listing, &heap);
+	if (heap.cut) {
+		session->partial = true;
+		sink_span(sink, SINK_MARK, "there are more references than memory has room for: objects were left out");
+		sink_line(sink, NULL);
+	}
 	if (heap.unreadable || heap.lists_partial) {
 		session->partial = true;
 		sink_span_format(sink, SINK_MARK, "%" PRIu64 " references lead to no readable object, the first to 0x%" PRIx64 "%s",

@@ -56,8 +56,8 @@ enum cpeek_status thread_read_name(struct objects *objects, const struct python_
 		status = object_read(objects, address, &object);
 	if (status == CPEEK_OK)
 		status = find_attribute(&object, "_name", 5, &name);
-	if (status == CPEEK_OK)
-		status = str_read(objects, name, 0, out, NULL);
-	/* A thread that C code made has no Thread object, and a name need not be a str. */
-	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK;
+	if (status != CPEEK_OK) /* a thread that C code made has no Thread object */
+		return objects_tolerate(objects, status);
+	status = str_read(objects, name, 0, out, NULL);
+	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK; /* a program may make it anything */
 }

@@ -4,6 +4,19 @@
 #include "command/command.h"
 #include "command/show.h"
 
+static enum cpeek_status show_text(struct cpeek_session *session, struct sink *sink, const struct frame *frame,
+				   const char *field,
+				   enum cpeek_status (*read)(struct objects *, const struct frame *, struct strbuf *))
+{
+	strbuf_clear(&session->text);
+	enum cpeek_status status = read(session->objects, frame, &session->text);
+	if (status == CPEEK_OK)
+		sink_bytes(sink, field, strbuf_text(&session->text), session->text.length);
+	else
+		sink_null(sink, field);
+	return objects_tolerate(session->objects, status);
+}
+
 /* Where the thread is: function, file and line of its newest frame. */
 static enum cpeek_status show_top(struct cpeek_session *session, struct sink *sink, const struct python_thread *thread)
 {
@@ -14,16 +27,9 @@ static enum cpeek_status show_top(struct cpeek_session *session, struct sink *si
 		session->partial |= stack.partial;
 	if (status == CPEEK_OK && stack.count) {
 		const struct frame *frame = &stack.frames[0];
-		strbuf_clear(&session->text);
-		if (frame_read_qualname(session->objects, frame, &session->text) == CPEEK_OK)
-			sink_bytes(sink, "function", strbuf_text(&session->text), session->text.length);
-		else
-			sink_null(sink, "function");
-		strbuf_clear(&session->text);
-		if (frame_read_filename(session->objects, frame, &session->text) == CPEEK_OK)
-			sink_bytes(sink, "file", strbuf_text(&session->text), session->text.length);
-		else
-			sink_null(sink, "file");
+		status = show_text(session, sink, frame, "function", frame_read_qualname);
+		if (status == CPEEK_OK)
+			status = show_text(session, sink, frame, "file", frame_read_filename);
 		if (frame->position.line >= 0)
 			sink_number(sink, "line", frame->position.line);
 		else

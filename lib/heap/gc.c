@@ -9,37 +9,29 @@ enum { GENERATIONS = 3 }; /* NUM_GENERATIONS, pycore_mem.h to 3.8, pycore_gc.h a
 static const target_addr next_mask = ~(target_addr)3;
 
 /* Objects whose next does not point back are still walked: during a collection _gc_prev holds counts. A loop that
- * misses its head is found by counting: no list is longer than memory has room for heads. */
+ * misses its head is met again where the walk was after as many steps as the last power of two (Brent's algorithm). */
 static enum cpeek_status walk_list(struct objects *objects, target_addr head, address_fn found, void *arg,
-				   uint64_t *budget, bool *ret_partial)
+				   bool *ret_partial)
 {
 	const uint32_t head_size = objects->layout->structs[STRUCT_PyGC_Head];
-	uint64_t next;
+	target_addr seen = 0;
+	uint64_t next, steps = 0;
 
 	if (field_read(objects, head, FIELD_PyGC_Head__gc_next, &next) != CPEEK_OK) {
 		*ret_partial = true;
 		return CPEEK_OK;
 	}
 	for (target_addr at = next & next_mask; at != head; at = next & next_mask) {
-		if (at == 0 || (*budget)-- == 0 || field_read(objects, at, FIELD_PyGC_Head__gc_next, &next) != CPEEK_OK) {
+		if (at == seen || field_read(objects, at, FIELD_PyGC_Head__gc_next, &next) != CPEEK_OK) {
 			*ret_partial = true;
 			return CPEEK_OK;
 		}
+		steps++;
+		if ((steps & (steps - 1)) == 0)
+			seen = at;
 		TRY(found(arg, at + head_size));
 	}
 	return CPEEK_OK;
-}
-
-static uint64_t mapped_bytes(const struct target *target)
-{
-	uint64_t bytes = 0;
-
-	if (!target->mappings_known)
-		return UINT64_MAX;
-	for (size_t i = 0; i < target->mapping_count; i++)
-		if (target->mappings[i].writable)
-			bytes += target->mappings[i].end - target->mappings[i].start;
-	return bytes;
 }
 
 enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, bool *ret_partial)
@@ -51,7 +43,6 @@ enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, 
 		per_interpreter ? FIELD_PyInterpreterState_gc_generations : FIELD__PyRuntimeState_gc_generations;
 	const enum layout_field permanent = per_interpreter ? FIELD_PyInterpreterState_gc_permanent_generation
 							    : FIELD__PyRuntimeState_gc_permanent_generation;
-	uint64_t budget = mapped_bytes(objects->target) / 32;
 
 	if (!layout_has(layout, generations))
 		return CPEEK_UNSUPPORTED;
@@ -61,9 +52,9 @@ enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, 
 		for (unsigned g = 0; g < GENERATIONS; g++)
 			TRY(walk_list(objects,
 				      owner + layout_offset(layout, generations) + g * layout->structs[STRUCT_gc_generation],
-				      found, arg, &budget, ret_partial));
+				      found, arg, ret_partial));
 		if (layout_has(layout, permanent))
-			TRY(walk_list(objects, owner + layout_offset(layout, permanent), found, arg, &budget, ret_partial));
+			TRY(walk_list(objects, owner + layout_offset(layout, permanent), found, arg, ret_partial));
 	}
 	return CPEEK_OK;
 }

@@ -5,11 +5,16 @@
 #include "base/vector.h"
 #include "stack/stack.h"
 
-enum { CANCEL_INTERVAL = 4096 /* objects between two polls */ };
+enum {
+	CANCEL_INTERVAL = 1 << 14, /* references between two polls */
+	SHARED_MAX = 32,           /* references that one word of memory may stand for: the keys that instances share */
+};
 
 struct walk {
 	struct objects *objects;
 	struct heap *heap;
+	uint64_t references; /* followed so far */
+	uint64_t most;       /* that memory has room for */
 };
 
 static enum cpeek_status add(void *arg, target_addr address)
@@ -30,9 +35,29 @@ static enum cpeek_status add(void *arg, target_addr address)
 	return CPEEK_OK;
 }
 
+/* Arrays that overlap, as only damage has them, would make a walk take as long as memory is large, squared. */
 static enum cpeek_status add_edge(void *arg, const struct edge *edge)
 {
+	struct walk *walk = arg;
+	const struct objects *objects = walk->objects;
+
+	if (++walk->references > walk->most)
+		return CPEEK_LIMIT;
+	if (walk->references % CANCEL_INTERVAL == 0 && objects->cancelled && objects->cancelled(objects->cancelled_arg))
+		return CPEEK_CANCELLED;
 	return add(arg, edge->target);
+}
+
+static uint64_t most_references(const struct target *target)
+{
+	uint64_t bytes = 0;
+
+	if (!target->mappings_known)
+		return UINT64_MAX;
+	for (size_t i = 0; i < target->mapping_count; i++)
+		if (target->mappings[i].writable)
+			bytes += target->mappings[i].end - target->mappings[i].start;
+	return bytes / target->pointer_size * SHARED_MAX;
 }
 
 static enum cpeek_status add_variable(void *arg, const struct variable *variable)
@@ -90,8 +115,6 @@ static enum cpeek_status follow(struct walk *walk)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < heap->count; i++) {
-		if (i % CANCEL_INTERVAL == 0 && objects->cancelled && objects->cancelled(objects->cancelled_arg))
-			return CPEEK_CANCELLED;
 		target_addr address = heap->items[i];
 		enum cpeek_status status = object_read(objects, address, &object);
 		if (status == CPEEK_OK) {
@@ -100,6 +123,10 @@ static enum cpeek_status follow(struct walk *walk)
 		}
 		if (fatal(status))
 			return status;
+		if (walk->references > walk->most) {
+			heap->cut = true;
+			break;
+		}
 		if (status != CPEEK_OK && heap->unreadable++ == 0)
 			heap->first_unreadable = address;
 	}
@@ -110,7 +137,7 @@ static enum cpeek_status follow(struct walk *walk)
 enum cpeek_status heap_read(struct objects *objects, struct heap *ret)
 {
 	struct heap heap = {0};
-	struct walk walk = {objects, &heap};
+	struct walk walk = {.objects = objects, .heap = &heap, .most = most_references(objects->target)};
 
 	enum cpeek_status status = gc_walk(objects, add, &walk, &heap.lists_partial);
 	if (status == CPEEK_OK)

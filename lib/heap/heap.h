@@ -15,6 +15,7 @@ struct heap {
 	uint64_t unreadable;       /* references to what is no object, or cannot be read */
 	target_addr first_unreadable;
 	bool lists_partial; /* a list of the collector is broken */
+	bool cut;           /* there were more references than memory has room for: counts that lie */
 };
 
 /* Finds them all. Errors: NO_MEMORY, CANCELLED; damage only counts. Free with heap_deinit(). */

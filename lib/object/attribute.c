@@ -61,17 +61,27 @@ enum cpeek_status type_find_attribute(struct objects *objects, const struct type
 		enum cpeek_status status = items_next(&items, &item);
 		if (status != CPEEK_OK)
 			return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
-		if (type_read(objects, item.value, &base) != CPEEK_OK || type_find_dict(objects, base, &dict) != CPEEK_OK)
-			continue;
-		if (dict_find(objects, dict, name, length, ret) == CPEEK_OK)
+		status = type_read(objects, item.value, &base);
+		if (status == CPEEK_OK)
+			status = type_find_dict(objects, base, &dict);
+		if (status == CPEEK_OK)
+			status = dict_find(objects, dict, name, length, ret);
+		if (status == CPEEK_OK)
 			return CPEEK_OK;
+		TRY(objects_tolerate(objects, status));
 	}
 	return CPEEK_NOT_FOUND;
 }
 
 enum cpeek_status attribute_find(const struct object *object, const char *name, size_t length, target_addr *ret)
 {
-	if (find_in_members(object, name, length, ret) == CPEEK_OK || find_in_dict(object, name, length, ret) == CPEEK_OK)
-		return CPEEK_OK;
+	enum cpeek_status status = find_in_members(object, name, length, ret);
+	if (status == CPEEK_OK)
+		return status;
+	TRY(objects_tolerate(object->objects, status));
+	status = find_in_dict(object, name, length, ret);
+	if (status == CPEEK_OK)
+		return status;
+	TRY(objects_tolerate(object->objects, status));
 	return type_find_attribute(object->objects, object->type, name, length, ret);
 }

@@ -7,8 +7,8 @@
 #include "object/decoder.h"
 
 /* The count bytes at address as a bytes literal, cut by the limit on text. single_escaped: "'" gets a backslash also
- * between double quotes. Writes to value_buffer(): no part may wait
- * that is not text. FAULT, CORRUPT; what is there by then stays. */
+ * between double quotes. Writes to value_buffer(), so only text may have come before. FAULT, CORRUPT; what is there by
+ * then stays. */
 enum cpeek_status bytes_put(const struct object *object, struct value *value, target_addr address, int64_t count,
 			    bool single_escaped);
 /* repr() of the count bytes at address, of which only the first `most` need to come out. FAULT, CORRUPT; what is in

@@ -7,10 +7,20 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum kind { KIND_SIGNED, KIND_UNSIGNED, KIND_BOOL, KIND_FLOAT, KIND_DOUBLE, KIND_BYTE, KIND_POINTER, KIND_OBJECT };
+enum kind {
+	KIND_SIGNED,
+	KIND_UNSIGNED,
+	KIND_BOOL,
+	KIND_FLOAT,
+	KIND_DOUBLE,
+	KIND_BYTE,      /* bytes of length 1 */
+	KIND_CHARACTER, /* str of length 1 */
+	KIND_POINTER,   /* an int, None for NULL */
+	KIND_OBJECT,
+};
 
-/* formattable of Modules/_ctypes/cfield.c, but for text and long double: those get object's repr. Sizes are those of the
- * object's own b_size. */
+/* formattable of Modules/_ctypes/cfield.c, but for strings, whose classes have reprs of their own, and long double,
+ * which gets object's. How many bytes there are the object itself says. */
 static const struct format {
 	char letter;
 	enum kind kind;
@@ -18,7 +28,7 @@ static const struct format {
 	{'b', KIND_SIGNED},   {'h', KIND_SIGNED},   {'i', KIND_SIGNED},   {'l', KIND_SIGNED},   {'q', KIND_SIGNED},
 	{'B', KIND_UNSIGNED}, {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED}, {'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},
 	{'?', KIND_BOOL},     {'f', KIND_FLOAT},    {'d', KIND_DOUBLE},   {'c', KIND_BYTE},     {'P', KIND_POINTER},
-	{'O', KIND_OBJECT},
+	{'u', KIND_CHARACTER}, {'O', KIND_OBJECT},
 };
 
 /* NOT_FOUND: none of those that are known. */
@@ -37,7 +47,7 @@ static enum cpeek_status find_kind(const struct object *object, enum kind *ret)
 	return CPEEK_NOT_FOUND;
 }
 
-/* A class for the other byte order is its own __ctype_be__ or __ctype_le__. */
+/* Whether the class is that of the other byte order: it is its own __ctype_be__ or __ctype_le__. */
 static bool is_swapped(const struct object *object)
 {
 	const bool big = object->objects->target->big_endian;
@@ -47,6 +57,22 @@ static bool is_swapped(const struct object *object)
 	return type_find_attribute(object->objects, object->type, other, 12, &swapped) == CPEEK_OK &&
 	       type_find_attribute(object->objects, object->type, own, 12, &native) == CPEEK_OK &&
 	       swapped == object->type->address && native != swapped;
+}
+
+/* The value's bytes as a number of the target's byte order, or of the other one. */
+static enum cpeek_status read_bits(const struct object *object, uint64_t *ret_bits, uint64_t *ret_size)
+{
+	struct target *target = object->objects->target;
+	const uint64_t size = object_get(object, FIELD_CDataObject_b_size);
+	uint8_t bytes[8];
+
+	if (size != 1 && size != 2 && size != 4 && size != 8)
+		return CPEEK_CORRUPT;
+	TRY(target_read(target, object_get(object, FIELD_CDataObject_b_ptr), bytes, (size_t)size));
+	const uint64_t bits = target_get(target, bytes, (size_t)size);
+	*ret_bits = is_swapped(object) ? __builtin_bswap64(bits) >> (64 - 8 * size) : bits;
+	*ret_size = size;
+	return CPEEK_OK;
 }
 
 static void put_number(enum kind kind, uint64_t bits, unsigned size, struct strbuf *out)
@@ -93,9 +119,7 @@ static void put_default(const struct object *object, const char *name, struct va
 static enum cpeek_status simple_decode(const struct object *object, struct value *value)
 {
 	struct objects *objects = object->objects;
-	const target_addr place = object_get(object, FIELD_CDataObject_b_ptr);
-	const int64_t size = object_get_signed(object, FIELD_CDataObject_b_size);
-	uint8_t bytes[8];
+	uint64_t bits, size;
 	enum kind kind;
 
 	if (object->type->base != object->type->decoder_type->address) {
@@ -103,21 +127,21 @@ static enum cpeek_status simple_decode(const struct object *object, struct value
 		return CPEEK_OK;
 	}
 	enum cpeek_status status = find_kind(object, &kind);
-	if (status == CPEEK_NOT_FOUND || (status == CPEEK_OK && is_swapped(object))) {
+	if (status == CPEEK_NOT_FOUND) {
 		put_default(object, object->type->name, value);
 		return CPEEK_OK;
 	}
 	TRY(status);
-	if (size <= 0 || size > (int64_t)sizeof(bytes) || size & (size - 1) || (kind == KIND_DOUBLE && size != 8) ||
-	    (kind == KIND_FLOAT && size != 4))
+	TRY(read_bits(object, &bits, &size));
+	if ((kind == KIND_DOUBLE && size != 8) || (kind == KIND_FLOAT && size != 4))
 		return CPEEK_CORRUPT;
-	TRY(target_read(objects->target, place, bytes, (size_t)size));
-	const uint64_t bits = target_get(objects->target, bytes, (size_t)size);
 	value_format(value, "%s(", object->type->tp_name);
 	if (kind == KIND_OBJECT)
 		value_object(value, bits);
 	else if (kind == KIND_BYTE)
-		TRY(bytes_put_slice(objects, place, 1, 1, value_buffer(value)));
+		TRY(bytes_put_slice(objects, object_get(object, FIELD_CDataObject_b_ptr), 1, 1, value_buffer(value)));
+	else if (kind == KIND_CHARACTER)
+		str_put_repr(value_buffer(value), objects->layout, (const uint32_t[]){(uint32_t)bits}, 1);
 	else
 		put_number(kind, bits, (unsigned)size, value_buffer(value));
 	value_text(value, ")");

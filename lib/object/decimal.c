@@ -86,8 +86,8 @@ static enum cpeek_status put_digits(const struct coefficient *coefficient, int64
 	return status;
 }
 
-/* _mpd_to_string() of Modules/_decimal/libmpdec/io.c with MPD_FMT_TOSCI: an exponent above 0 or below -6 is written, with
- * the point behind the first digit. */
+/* _mpd_to_string() of Modules/_decimal/libmpdec/io.c with MPD_FMT_TOSCI: an exponent above 0 or below -6 is written,
+ * with the point behind the first digit. */
 static enum cpeek_status put_finite(const struct object *object, struct value *value)
 {
 	const int64_t exponent = object_get_signed(object, FIELD_PyDecObject_dec_exp);

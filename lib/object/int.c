@@ -168,7 +168,8 @@ static enum cpeek_status int_decode(const struct object *object, struct value *v
 	TRY(digits_open(object, &digits));
 	enum cpeek_status status = digits.count <= 3 ? digits_small(&digits, &small) : CPEEK_LIMIT;
 	if (status == CPEEK_LIMIT) {
-		const uint64_t longest = value_limits(value)->string ? CUT_DIGITS : NUMBER_DECIMAL_DIGITS;
+		const uint64_t limit = value_limits(value)->string;
+		const uint64_t longest = limit && limit < CUT_DIGITS ? CUT_DIGITS : NUMBER_DECIMAL_DIGITS;
 		return digits_wide(&digits) > longest ? put_hex(&digits, value) : put_decimal(&digits, value);
 	}
 	if (status == CPEEK_OK) {

@@ -9,7 +9,7 @@
 
 enum {
 	NUMBER_DIGIT_BITS = 30, /* of one digit that number_put_…() takes */
-	/* So many digits make 450,000 decimal ones; more had better come out in hexadecimal, since time is quadratic. */
+	/* They make 450,000 decimal ones. More had better come out in hexadecimal, since time is quadratic. */
 	NUMBER_DECIMAL_DIGITS = 50000,
 };
 
@@ -20,10 +20,11 @@ void number_put_complex(struct strbuf *out, double real, double imaginary);
 
 /* An unsigned integer in decimal; printf() would take most of the time of a long list. */
 void number_put_small(struct strbuf *out, uint64_t value);
-/* The same of any size: count digits of NUMBER_DIGIT_BITS bits, the least significant first. false when
- * memory is out. count <= NUMBER_DECIMAL_DIGITS. */
+/* The same of any size: count digits, each below 2**NUMBER_DIGIT_BITS, the least significant first. false when memory
+ * is out. Above NUMBER_DECIMAL_DIGITS it takes long. */
 bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count);
-/* Its highest hexadecimal digits, at most limit (0: all) of them, behind "0x"; returns how many more there are. */
+/* The highest hexadecimal digits of one, at most limit (0: all) of them, behind "0x"; returns how many more there
+ * are. */
 uint64_t number_put_hex(struct strbuf *out, const uint32_t *digits, size_t count, uint64_t limit);
 
 #endif

@@ -317,8 +317,11 @@ static bool has_attributes(const struct object *object)
 	/* Of functions, modules and types the repr is enough. */
 	if (!object->type->python_class || object->type->flags & TYPE_TYPE_SUBCLASS)
 		return false;
-	if (attributes_start(object, &items) == CPEEK_OK && items_next(&items, &item) == CPEEK_OK)
-		return true;
+	enum cpeek_status status = attributes_start(object, &items);
+	if (status == CPEEK_OK)
+		status = items_next(&items, &item);
+	if (status != CPEEK_NOT_FOUND && status != CPEEK_END)
+		return true; /* also what cannot be had: step_attributes() says so */
 	for (const struct type *type = object->type; type && type->python_class; type = type->base_type)
 		if (type->member_count)
 			return true;
@@ -608,9 +611,23 @@ static void step(struct value *value)
 	}
 }
 
-enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits, bool attributes,
+/* A decoder may write the whole of a text or an array before the total is looked at again: what cannot fit into the
+ * total is cut there already, so that a damaged length does not fill our memory. An item takes two bytes at least. */
+static struct limits limits_within_total(struct limits limits)
+{
+	const uint64_t string = limits.total, elements = limits.total / 2;
+
+	if (string && (!limits.string || limits.string > string))
+		limits.string = string;
+	if (elements && (!limits.elements || limits.elements > elements))
+		limits.elements = elements;
+	return limits;
+}
+
+enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *given, bool attributes,
 			      struct strbuf *out, struct rendering *ret)
 {
+	const struct limits within = limits_within_total(*given), *limits = &within;
 	struct value value = {
 		.objects = objects, .limits = limits, .out = out, .result = ret, .attributes = attributes};
 	const size_t before = out->length;

@@ -30,8 +30,8 @@ static bool has_hooks(struct objects *objects, const struct type *type)
 	       !is_of(objects, found, "wrapper_descriptor");
 }
 
-/* An attribute that only the object's __dict__ can have. NOT_FOUND: it has none. LIMIT: that would take running code to
- * find out. */
+/* An attribute that only the object's __dict__ can have. NOT_FOUND: it has none. LIMIT: that would take running code
+ * to find out. */
 static enum cpeek_status find_plain(const struct object *object, const char *name, target_addr *ret)
 {
 	struct objects *objects = object->objects;

@@ -38,8 +38,13 @@ static enum cpeek_status struct_decode(const struct object *object, struct value
 		return CPEEK_CORRUPT;
 	enum cpeek_status status = bytes_put_slice(objects, object_field_address(&format, FIELD_PyBytesObject_ob_sval),
 						   format.ob_size, UINT64_MAX, &text);
-	if (status == CPEEK_OK)
-		value_format(value, "%s(%s)", class_name(object), strbuf_text(&text) + 1);
+	if (status == CPEEK_OK && strbuf_failed(&text))
+		status = CPEEK_NO_MEMORY;
+	if (status == CPEEK_OK) {
+		value_format(value, "%s(", class_name(object));
+		value_bytes(value, strbuf_text(&text) + 1, text.length - 1);
+		value_text(value, ")");
+	}
 	strbuf_deinit(&text);
 	return status;
 }

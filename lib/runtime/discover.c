@@ -109,8 +109,8 @@ static enum cpeek_status scan_mapping(struct target *target, const struct target
 	uint8_t *buffer = NULL;
 	enum cpeek_status status = CPEEK_OK;
 
-	for (target_addr at = mapping->start; at < mapping->end && status == CPEEK_OK; at += SCAN_CHUNK) {
-		size_t length = mapping->end - at < SCAN_CHUNK ? (size_t)(mapping->end - at) : SCAN_CHUNK;
+	for (target_addr at = mapping->start; at < mapping->saved_end && status == CPEEK_OK; at += SCAN_CHUNK) {
+		size_t length = mapping->saved_end - at < SCAN_CHUNK ? (size_t)(mapping->saved_end - at) : SCAN_CHUNK;
 		const uint8_t *view = target_view(target, at, length);
 		if (!view) {
 			if (!buffer && !(buffer = memory_alloc(SCAN_CHUNK)))

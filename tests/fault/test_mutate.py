@@ -85,7 +85,7 @@ def check(arguments, done, seconds):
         return 'took %.1f seconds' % seconds
     text = out.decode('utf-8')      # raises when it is none
     if '--json' in arguments:
-        if done.returncode <= 1:
+        if done.returncode <= 1 and not err:    # with an error, what was written before it stays
             check_json(text, arguments[0] in JSON_LINES)
     elif re.search('[\x00-\x09\x0b-\x1f\x7f-\x9f]', text):
         return 'a control character'

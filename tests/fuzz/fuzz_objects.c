@@ -402,6 +402,7 @@ static void add_mappings(struct target *target, const struct image *image)
 	if (!target->mappings)
 		abort();
 	target->mapping_count = 2;
+	target->mappings_known = true;
 	target->mappings[0] = (struct target_mapping){
 		.start = PRELUDE, .end = PRELUDE + PRELUDE_MAX, .saved_end = PRELUDE + PRELUDE_MAX,
 		.readable = true, .writable = true, .saved = true, .module = UINT32_MAX};

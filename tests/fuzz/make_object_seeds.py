@@ -18,7 +18,9 @@ ROOT_FRAME, ROOT_GC, ROOT_MODULES, ROOT_SYSDICT, ROOT_BUILTINS = 8, 16, 88, 96, 
 ROOT_CACHED_KEYS, ROOT_TYPE_DICT, FREE = 128, 384, 512
 FLAG_MAPPINGS, FLAG_COMMANDS, FLAG_FORCE_TYPES = 1, 2, 4
 
-LAYOUTS = pathlib.Path(__file__).resolve().parents[2] / "lib" / "layout"
+LIB = pathlib.Path(__file__).resolve().parents[2] / "lib"
+LAYOUTS = LIB / "layout"
+GROUP = 40  # types whose objects are in one seed
 
 
 class Layout:
@@ -52,6 +54,16 @@ def layouts():
     return [Layout(index, LAYOUTS / name) for index, name in enumerate(names)]
 
 
+def decoded_types():
+    """(tp_name, structure) of every type that has a decoder."""
+    found = []
+    for path in sorted((LIB / "object").glob("*.c")):
+        found += re.findall(r'\.name = "([^"]+)".*?\.structure = STRUCT_(\w+)', path.read_text(), re.S)
+    text = (LIB / "object" / "visits.def").read_text()
+    found += re.findall(r'^VISITS\(\w+, "([^"]+)", (\w+)', text, re.M)
+    return [(name, structure) for names, structure in found for name in names.split("|")]
+
+
 def type_word(name):
     value = 2166136261
     for byte in name.encode():
@@ -81,7 +93,7 @@ class Image:
     def poke_bytes(self, address, data):
         self.bytes[address - DATA : address - DATA + len(data)] = data
 
-    def put(self, address, structure, **values):
+    def put(self, address, structure, /, **values):
         """Sets fields that the layout has; others are passed over, since versions differ."""
         for field, value in values.items():
             if not self.layout.has(structure, field):
@@ -376,7 +388,11 @@ def frames(image):
         image.put(cframe, "_PyCFrame", current_frame=newest)
         newest = cframe
     image.root(ROOT_FRAME, newest)
-    image.root(ROOT_MODULES, dicts)
+    thread = image.object("types.SimpleNamespace", "_PyNamespaceObject",
+                          ns_dict=image.dict([(image.str("_name"), image.str("MainThread"))]))
+    active = image.dict([(image.int(7), thread)], short=False)
+    threading = image.object("module", "PyModuleObject", md_dict=image.dict([(image.str("_active"), active)]))
+    image.root(ROOT_MODULES, image.dict([(image.str("threading"), threading)]))
     image.root(ROOT_BUILTINS, dicts)
     image.object("function", "PyFunctionObject", func_code=code, func_name=a, func_qualname=b, func_globals=dicts,
                  func_builtins=dicts, func_defaults=image.tuple(a), func_doc=image.none)
@@ -409,21 +425,45 @@ def corrupt(image):
     image.generator(code, 3, [5])
 
 
+def others(image, types):
+    """An object of each type, its words all pointers to objects and its other fields 1."""
+    a = image.str("a")
+    pair = image.tuple(a, image.int(3))
+    targets = [pair, a, image.dict([(a, pair)]), image.none, image.list(a, pair), pair]
+    for number, (name, structure) in enumerate(types):
+        fields = [field for owner, field in image.layout.fields if owner == structure]
+        values = {}
+        for place, field in enumerate(fields):
+            size = image.layout.fields[structure, field][1]
+            values[field] = targets[(number + place) % len(targets)] if size == 8 else 1
+        if values:
+            address = image.object(name, "PyObject", image.layout.size(structure))
+            values.pop("ob_base", None)
+            image.put(address, "PyVarObject", ob_size=2)
+            image.put(address, structure, **values)
+            image.put(address, "PyObject", ob_refcnt=1, ob_type=type_word(name))
+
+
 SEEDS = [scalars, sequences, mappings, instances, frames, corrupt]
 
 
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    types = decoded_types()
     for layout in layouts():
-        for index, make in enumerate(SEEDS):
+        makers = [(make.__name__, make) for make in SEEDS]
+        if layout.name.count(".") == 1:  # of a series, not of some of its releases
+            makers += [(f"others{at // GROUP}", lambda image, at=at: others(image, types[at : at + GROUP]))
+                       for at in range(0, len(types), GROUP)]
+        for index, (name, make) in enumerate(makers):
             image = Image(layout, 0)
             make(image)
             everything = image.list(*image.objects)
             image.root(ROOT_SYSDICT, image.dict([(image.str("a"), everything)]))
             for flags in (index % 2 * FLAG_MAPPINGS, FLAG_COMMANDS | FLAG_MAPPINGS):
                 image.bytes[1] = flags
-                (folder / f"{layout.name}-{make.__name__}-{flags}").write_bytes(image.bytes)
+                (folder / f"{layout.name}-{name}-{flags}").write_bytes(image.bytes)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 import cores
 import disturbance
 
-PROGRAMS = [('small',), ('values',), ('values', 'frozen'), ('stacks',), ('stacks', 'held'), ('stdlib',)]
+PROGRAMS = [('small',), ('values',), ('stacks',), ('stacks', 'held'), ('stdlib',)]
 
 
 def lines(folder):
@@ -57,10 +57,11 @@ def test_gcore(cpeek, agree, interpreter, tmp_path):
     agree(cpeek.compare(lines(tmp_path), tmp_path / 'core'), interpreter.name, 'gcore')
 
 
-@pytest.mark.parametrize('options', [(), ('--no-pause',)], ids=['stopped', 'running'])
-def test_live(cpeek, agree, interpreter, tmp_path, options):
-    """A process with forty threads, by its id; it goes on afterwards."""
-    with cores.running([interpreter.path], 'stacks', str(tmp_path)) as process:
+@pytest.mark.parametrize('program, flags, options', [('stacks', (), ()), ('small', cores.SMALL_FLAGS, ('--no-pause',))],
+                         ids=['stopped', 'running'])
+def test_live(cpeek, agree, interpreter, tmp_path, program, flags, options):
+    """A process, by its id; it goes on afterwards."""
+    with cores.running([interpreter.path], program, str(tmp_path), flags=flags) as process:
         result = cpeek.compare(lines(tmp_path), *options, process.pid)
         states = set()
         for task in os.listdir('/proc/%d/task' % process.pid):
@@ -101,13 +102,13 @@ def test_stripped_files(cpeek, core_of, stripped, interpreter, program):
 
 
 def test_stripped_process(cpeek, agree, stripped, interpreter, tmp_path):
-    """A core that a stripped interpreter left."""
+    """A core that a stripped interpreter left; and here the collector has frozen what there is."""
     root = stripped(interpreter)
     exe = root + interpreter.path
     environment = {'PYTHONHOME': os.path.dirname(os.path.dirname(interpreter.path))}
     if interpreter.library:
         environment['LD_LIBRARY_PATH'] = os.path.dirname(root + interpreter.library)
-    cores.run_to_core([exe], 'values', str(tmp_path), **environment)
+    cores.run_to_core([exe], 'values', str(tmp_path), ['frozen'], **environment)
     result = cpeek.compare(lines(tmp_path), tmp_path / 'core')
     assert root.encode() in cpeek.answer(tmp_path / 'core', 'info')
     shutil.rmtree(str(tmp_path))
