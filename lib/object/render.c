@@ -302,7 +302,7 @@ static void mark_unreadable(struct value *value, enum cpeek_status status, targe
 	if (status == CPEEK_NO_MEMORY)
 		value->no_memory = true;
 	else if (address == 0)
-		value_mark(value, CPEEK_CORRUPT, address, "NULL");
+		value_text(value, "<NULL>"); /* as PyObject_Repr() */
 	else if (status == CPEEK_FAULT)
 		value_mark(value, status, address, "object");
 	else

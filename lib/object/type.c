@@ -143,6 +143,18 @@ static enum cpeek_status read_own_members(struct objects *objects, struct type *
 	return read_members(objects, type, list, count, type->python_class);
 }
 
+/* Whether a class statement named this heap type: then tp_name is the text of ht_name. That of C code is a text of its
+ * own. type_new() and type_set_name(), PyType_FromMetaclass() in Objects/typeobject.c. */
+static bool is_python_class(struct objects *objects, target_addr address, target_addr tp_name)
+{
+	uint64_t name, utf8;
+
+	if (field_read(objects, address, FIELD_PyHeapTypeObject_ht_name, &name) != CPEEK_OK)
+		return false;
+	return tp_name == name + objects->layout->structs[STRUCT_PyASCIIObject] ||
+	       (field_read(objects, name, FIELD_PyCompactUnicodeObject_utf8, &utf8) == CPEEK_OK && utf8 == tp_name);
+}
+
 /* The type itself, without its base. */
 static enum cpeek_status type_fill(struct objects *objects, target_addr address, struct type *type)
 {
@@ -189,9 +201,8 @@ static enum cpeek_status type_fill(struct objects *objects, target_addr address,
 		enum cpeek_status status = read_cstring(objects, name, &type->tp_name);
 		TRY(objects_tolerate(objects, status));
 		type->name_known = status == CPEEK_OK;
+		type->python_class = type->flags & TYPE_HEAPTYPE && is_python_class(objects, address, name);
 	}
-	/* C code names its heap types "module.name"; a class statement gives the bare __name__. */
-	type->python_class = type->flags & TYPE_HEAPTYPE && !strchr(type->tp_name, '.');
 	return CPEEK_OK;
 }
 

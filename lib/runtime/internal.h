@@ -7,6 +7,8 @@
 #include "base/vector.h"
 #include "runtime/runtime.h"
 
+enum { INTERPRETERS_MAX = 1 << 12 }; /* a longer chain is taken for damage */
+
 /* Where a CPython may be, and what says which version it is. */
 struct candidate {
 	target_addr address; /* of _PyRuntime */

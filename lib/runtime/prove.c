@@ -86,6 +86,18 @@ static bool gc_list_closes(const struct python *python, target_addr interpreter)
 	       reads_pointer(python, next, FIELD_PyGC_Head__gc_prev, &prev) && prev == head;
 }
 
+/* The newest interpreter that has a thread state: a subinterpreter may have none while nothing runs in it. */
+static bool find_thread(const struct python *python, target_addr *interpreter, target_addr *ret_tstate)
+{
+	for (int i = 0; i < INTERPRETERS_MAX; i++) {
+		if (reads_pointer(python, *interpreter, FIELD_PyInterpreterState_tstate_head, ret_tstate))
+			return true;
+		if (!reads_pointer(python, *interpreter, FIELD_PyInterpreterState_next, interpreter))
+			return false;
+	}
+	return false;
+}
+
 /* NULL, or the check that failed. */
 static const char *failed(const struct python *python)
 {
@@ -94,8 +106,8 @@ static const char *failed(const struct python *python)
 
 	if (!reads_pointer(python, python->runtime, FIELD__PyRuntimeState_interpreters_head, &interpreter))
 		return "_PyRuntime.interpreters.head points nowhere (it may not be initialised)";
-	if (!reads_pointer(python, interpreter, FIELD_PyInterpreterState_tstate_head, &tstate))
-		return "the interpreter has no thread state";
+	if (!find_thread(python, &interpreter, &tstate))
+		return "no interpreter has a thread state";
 	if (!reads_pointer(python, tstate, FIELD_PyThreadState_interp, &back) || back != interpreter)
 		return "the thread state does not point back to its interpreter";
 	if (!reads_pointer(python, interpreter, FIELD_PyInterpreterState_modules, &modules))

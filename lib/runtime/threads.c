@@ -12,10 +12,7 @@ struct threads {
 	size_t count, capacity;
 };
 
-enum {
-	INTERPRETERS_MAX = 1 << 12,
-	THREADS_MAX = 1 << 20,
-};
+enum { THREADS_MAX = 1 << 20 };
 
 static uint64_t read_or_zero(const struct python *python, target_addr addr, enum layout_field field)
 {

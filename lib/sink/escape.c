@@ -75,11 +75,10 @@ static void add_hex(struct escape_piece *piece, uint32_t c, unsigned digits)
 static void make(enum escape_form form, uint32_t c, struct escape_piece *ret)
 {
 	bool json = form == ESCAPE_JSON;
-	bool is_character = !(c & BROKEN) && !(c >= 0xd800 && c <= 0xdfff);
 
 	ret->text = ret->made;
 	ret->length = 0;
-	add(ret, json && !is_character ? "\\\\" : "\\");
+	add(ret, json && c & BROKEN ? "\\\\" : "\\");
 	if (c & BROKEN) {
 		add(ret, "x");
 		add_hex(ret, c, 2);

@@ -7,7 +7,7 @@
  *   other controls below U+0020, DEL           \x1b            \u001b
  *   C1 controls, bidi and zero-width marks     \u202e          \u202e
  *   the same above U+FFFF (tags)               \U000e0001      \udb40\udc01
- *   an encoded surrogate                       \udcff          \\udcff   strict parsers refuse half a pair
+ *   an encoded surrogate                       \udcff          \udcff   half a pair, as Python's own json writes it
  *   a byte that is not UTF-8                   \xff            \\xff
  *   quote, backslash                           themselves      \" \\
  *

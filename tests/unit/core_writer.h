@@ -53,6 +53,8 @@ static inline void writer_integer(const struct core_writer *writer, struct write
 				  size_t size)
 {
 	unsigned char out[8];
+	if (size > sizeof(out))
+		abort();
 	for (size_t i = 0; i < size; i++)
 		out[writer->big_endian ? size - 1 - i : i] = (unsigned char)(value >> 8 * i);
 	writer_append(bytes, out, size);

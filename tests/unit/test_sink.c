@@ -168,13 +168,15 @@ static bool take_string(struct reader *r, struct strbuf *meaning)
 				r->at++;
 				continue;
 			}
-			if (!takes(r, "u") || !take_hex(r, &high) || (high >= 0xdc00 && high <= 0xdfff))
+			if (!takes(r, "u") || !take_hex(r, &high))
 				break;
-			if (high >= 0xd800 && high < 0xdc00) {
-				if (!takes(r, "\\u") || !take_hex(r, &low) || low < 0xdc00 || low > 0xdfff)
-					break;
+			size_t behind = r->at;
+			/* RFC 8259 allows half a pair; two halves in a row make one character. */
+			if (high >= 0xd800 && high < 0xdc00 && takes(r, "\\u") && take_hex(r, &low) && low >= 0xdc00 &&
+			    low <= 0xdfff)
 				high = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-			}
+			else
+				r->at = behind;
 			strbuf_put_utf8(meaning, high);
 			continue;
 		}
@@ -253,15 +255,13 @@ out:
 static void test_readers(void)
 {
 	static const char *const good[] = {"{}\n", "[]\n", "[1,-2,0]\n", "{\"a\":[{}],\"b\":null}\n",
-					   "\"\\ud83d\\ude00\"\n"};
+					   "\"\\ud83d\\ude00\"\n", "\"\\ud83d\"\n", "\"\\udc00\"\n"};
 	static const char *const bad[] = {"{",
 					  "[1,]\n",
 					  "[,1]\n",
 					  "{\"a\"}\n",
 					  "{\"a\":1,}\n",
 					  "[01]\n",
-					  "\"\\ud83d\"\n",
-					  "\"\\udc00\"\n",
 					  "\"\\x00\"\n",
 					  "\"\x01\"\n",
 					  "\"\xff\"\n",
@@ -312,7 +312,7 @@ static const struct {
 	{"\xe2\x81\xa6\xe2\x81\xa9", "\\u2066\\u2069", "\\u2066\\u2069", 12},
 	{"\xef\xbb\xbf", "\\ufeff", "\\ufeff", 6},
 	{"\xf3\xa0\x80\x81", "\\U000e0001", "\\udb40\\udc01", 10},                /* a tag */
-	{"\xed\xa0\x80\xed\xb3\xbf", "\\ud800\\udcff", "\\\\ud800\\\\udcff", 12}, /* encoded surrogates */
+	{"\xed\xa0\x80\xed\xb3\xbf", "\\ud800\\udcff", "\\ud800\\udcff", 12}, /* encoded surrogates */
 	{"\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80", 2}, /* their neighbours */
 	{"\xff\xfe", "\\xff\\xfe", "\\\\xff\\\\xfe", 8},
 	{"\x80z\xbf", "\\x80z\\xbf", "\\\\x80z\\\\xbf", 9},
