@@ -149,66 +149,6 @@ static enum cpeek_status parse_debugger(struct parser *parser, target_addr *ret)
 	return CPEEK_OK;
 }
 
-static enum cpeek_status find_in_attributes(const struct object *object, const char *name, size_t length,
-					    target_addr *ret)
-{
-	struct items items;
-	struct item item;
-
-	enum cpeek_status status = attributes_start(object, &items);
-	while (status == CPEEK_OK) {
-		status = items_next(&items, &item);
-		if (status == CPEEK_OK && str_equals(object->objects, item.key, name, length)) {
-			*ret = item.value;
-			return CPEEK_OK;
-		}
-	}
-	return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
-}
-
-/* __slots__ and tp_members of the type and its bases. */
-static enum cpeek_status find_in_members(const struct object *object, const char *name, size_t length, target_addr *ret)
-{
-	for (const struct type *type = object->type; type; type = type->base_type)
-		for (size_t i = 0; i < type->member_count; i++) {
-			if (strlen(type->members[i].name) != length || memcmp(type->members[i].name, name, length) != 0)
-				continue;
-			TRY(target_read_pointer(object->objects->target, object->address + type->members[i].offset, ret));
-			return *ret ? CPEEK_OK : CPEEK_NOT_FOUND;
-		}
-	return CPEEK_NOT_FOUND;
-}
-
-/* The dicts of the types in an MRO, in its order. */
-static enum cpeek_status find_in_mro(struct objects *objects, const struct type *type, const char *name, size_t length,
-				     target_addr *ret)
-{
-	struct object mro;
-	struct items items;
-	struct item item;
-
-	if (!type->mro) /* not READY */
-		return CPEEK_NOT_FOUND;
-	TRY(object_read(objects, type->mro, &mro));
-	TRY(items_start(&mro, &items));
-	for (;;) {
-		const struct type *base;
-		target_addr dict;
-		enum cpeek_status status = items_next(&items, &item);
-		if (status == CPEEK_END)
-			return CPEEK_NOT_FOUND;
-		if (status != CPEEK_OK)
-			return status;
-		status = type_read(objects, item.value, &base);
-		if (status == CPEEK_OK)
-			status = type_find_dict(objects, base, &dict);
-		if (status == CPEEK_OK)
-			status = dict_find(objects, dict, name, length, ret);
-		if (!recoverable(objects, status))
-			return status;
-	}
-}
-
 static enum cpeek_status find_attribute(struct cpeek_session *session, target_addr address, const char *name,
 					size_t length, target_addr *ret)
 {
@@ -226,19 +166,14 @@ static enum cpeek_status find_attribute(struct cpeek_session *session, target_ad
 		return CPEEK_OK;
 	}
 	if (object.type->flags & TYPE_TYPE_SUBCLASS) {
+		/* A class finds what it and its bases define before what its metaclass does. */
 		const struct type *self;
 		TRY(type_read(session->objects, address, &self));
-		enum cpeek_status status = find_in_mro(session->objects, self, name, length, ret);
+		enum cpeek_status status = type_find_attribute(session->objects, self, name, length, ret);
 		if (!recoverable(session->objects, status))
 			return status;
 	}
-	enum cpeek_status status = find_in_attributes(&object, name, length, ret);
-	if (!recoverable(session->objects, status))
-		return status;
-	status = find_in_members(&object, name, length, ret);
-	if (!recoverable(session->objects, status))
-		return status;
-	return find_in_mro(session->objects, object.type, name, length, ret);
+	return attribute_find(&object, name, length, ret);
 }
 
 static enum cpeek_status parse_attribute(struct parser *parser, target_addr *address)
@@ -306,6 +241,8 @@ static enum cpeek_status find_item(struct cpeek_session *session, target_addr ad
 	if (key->is_text && !mapping)
 		return CPEEK_NOT_FOUND;
 	int64_t index = key->number < 0 ? key->number + (int64_t)items.count : key->number;
+	if (!mapping && index < 0)
+		return CPEEK_NOT_FOUND;
 	while ((status = items_next(&items, &item)) == CPEEK_OK) {
 		if (mapping ? key_matches(session->objects, key, item.key) : index-- == 0) {
 			*ret = item.value;

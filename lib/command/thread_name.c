@@ -4,22 +4,6 @@
  */
 #include "command/show.h"
 
-static enum cpeek_status find_attribute(const struct object *object, const char *name, size_t length, target_addr *ret)
-{
-	struct items items;
-	struct item item;
-
-	enum cpeek_status status = attributes_start(object, &items);
-	while (status == CPEEK_OK) {
-		status = items_next(&items, &item);
-		if (status == CPEEK_OK && str_equals(object->objects, item.key, name, length)) {
-			*ret = item.value;
-			return CPEEK_OK;
-		}
-	}
-	return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
-}
-
 static enum cpeek_status find_thread_object(struct objects *objects, const struct python_thread *thread,
 					    target_addr *ret)
 {
@@ -32,7 +16,7 @@ static enum cpeek_status find_thread_object(struct objects *objects, const struc
 
 	TRY(dict_find(objects, interpreter->modules, "threading", 9, &module));
 	TRY(object_read(objects, module, &object));
-	TRY(find_attribute(&object, "_active", 7, &active));
+	TRY(attribute_find(&object, "_active", 7, &active));
 	TRY(object_read(objects, active, &object));
 	TRY(items_start(&object, &items));
 	for (;;) {
@@ -55,7 +39,7 @@ enum cpeek_status thread_read_name(struct objects *objects, const struct python_
 	if (status == CPEEK_OK)
 		status = object_read(objects, address, &object);
 	if (status == CPEEK_OK)
-		status = find_attribute(&object, "_name", 5, &name);
+		status = attribute_find(&object, "_name", 5, &name);
 	if (status != CPEEK_OK) /* a thread that C code made has no Thread object */
 		return objects_tolerate(objects, status);
 	status = str_read(objects, name, 0, out, NULL);

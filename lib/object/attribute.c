@@ -53,6 +53,8 @@ enum cpeek_status type_find_attribute(struct objects *objects, const struct type
 	struct items items;
 	struct item item;
 
+	if (!type->mro) /* not READY */
+		return CPEEK_NOT_FOUND;
 	TRY(object_read(objects, type->mro, &mro));
 	TRY(items_start(&mro, &items));
 	for (int i = 0; i < MRO_MAX; i++) {
