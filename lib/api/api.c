@@ -113,8 +113,8 @@ int32_t cpeek_open_core(struct cpeek_session *session, const char *path, const s
 	copy_struct(&ours, sizeof(ours), options);
 	session_close(session);
 	struct target_options how = target_options(&ours);
-	TRY(target_open_core(path, &how, &session->error, &target));
-	return session_open(session, target, &ours);
+	enum cpeek_status status = target_open_core(path, &how, &session->error, &target);
+	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);
 }
 
 int32_t cpeek_open_pid(struct cpeek_session *session, int64_t pid, const struct cpeek_open_options *options)
@@ -125,8 +125,8 @@ int32_t cpeek_open_pid(struct cpeek_session *session, int64_t pid, const struct 
 	copy_struct(&ours, sizeof(ours), options);
 	session_close(session);
 	struct target_options how = target_options(&ours);
-	TRY(target_open_live(pid, &how, &session->error, &target));
-	return session_open(session, target, &ours);
+	enum cpeek_status status = target_open_live(pid, &how, &session->error, &target);
+	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);
 }
 
 int32_t cpeek_open_memory(struct cpeek_session *session, const struct cpeek_memory *memory,
@@ -142,8 +142,8 @@ int32_t cpeek_open_memory(struct cpeek_session *session, const struct cpeek_memo
 	if (!lent.read || (lent.pointer_size != 4 && lent.pointer_size != 8))
 		return error_set(&session->error, CPEEK_USAGE, "cpeek_memory needs read, and a pointer_size of 4 or 8");
 	struct target_options how = target_options(&ours);
-	TRY(target_open_lent(&lent, &how, &session->error, &target));
-	return session_open(session, target, &ours);
+	enum cpeek_status status = target_open_lent(&lent, &how, &session->error, &target);
+	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);
 }
 
 static enum cpeek_status needs_target(struct cpeek_session *session)
@@ -153,8 +153,8 @@ static enum cpeek_status needs_target(struct cpeek_session *session)
 
 int32_t cpeek_refresh(struct cpeek_session *session)
 {
-	TRY(needs_target(session));
-	return session_refresh(session);
+	enum cpeek_status status = needs_target(session);
+	return (int32_t)(status == CPEEK_OK ? session_refresh(session) : status);
 }
 
 void cpeek_set_host(struct cpeek_session *session, const struct cpeek_host *host)
@@ -164,8 +164,8 @@ void cpeek_set_host(struct cpeek_session *session, const struct cpeek_host *host
 
 int32_t cpeek_select_thread(struct cpeek_session *session, uint64_t native_id)
 {
-	TRY(needs_target(session));
-	return session_select_thread(session, native_id);
+	enum cpeek_status status = needs_target(session);
+	return (int32_t)(status == CPEEK_OK ? session_select_thread(session, native_id) : status);
 }
 
 int32_t cpeek_set(struct cpeek_session *session, const char *name, uint64_t value)
@@ -193,11 +193,11 @@ const struct cpeek_command *cpeek_command_at(uint32_t index)
 
 int32_t cpeek_run(struct cpeek_session *session, const char *line, uint32_t format, cpeek_write_fn write, void *arg)
 {
-	return command_run(session, line, format, write, arg);
+	return (int32_t)command_run(session, line, format, write, arg);
 }
 
 int32_t cpeek_complete(struct cpeek_session *session, const char *line, cpeek_completion_fn found, void *arg)
 {
 	(void)session; /* attributes and names of the target will need it */
-	return command_complete(line, found, arg);
+	return (int32_t)command_complete(line, found, arg);
 }

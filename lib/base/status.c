@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum cpeek_status error_set(struct error *error, enum cpeek_status status, const char *format, ...)
+void error_record(struct error *error, enum cpeek_status status, const char *format, ...)
 {
 	char text[sizeof(error->text)]; /* the arguments may be the old text, to say more about it */
 	va_list args;
@@ -15,5 +15,4 @@ enum cpeek_status error_set(struct error *error, enum cpeek_status status, const
 	va_end(args);
 	memcpy(error->text, text, strlen(text) + 1);
 	error->status = status;
-	return status;
 }

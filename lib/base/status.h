@@ -16,9 +16,13 @@ struct error {
 	char text[1024]; /* one line: what, why, what was tried, what to pass */
 };
 
-/* Records a failure and returns its status, so that a function can end with `return error_set(…)`. */
-__attribute__((format(printf, 3, 4))) enum cpeek_status error_set(struct error *error, enum cpeek_status status,
-								  const char *format, ...);
+/* Records a failure. Its text may be made from error->text itself. */
+__attribute__((format(printf, 3, 4))) void error_record(struct error *error, enum cpeek_status status,
+							const char *format, ...);
+
+/* The same, and its status, so that a function can end with `return error_set(…)`: a macro, for compilers to see which
+ * status that is. */
+#define error_set(error, status, ...) (error_record(error, status, __VA_ARGS__), (enum cpeek_status)(status))
 
 /* Runs an expression that answers a status, and leaves the function with it unless it is OK. */
 #define TRY(expression)                                                                                               \

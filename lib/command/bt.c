@@ -48,7 +48,7 @@ static enum cpeek_status show_stack(struct cpeek_session *session, struct sink *
 		session->partial = true;
 		sink_bool(sink, "partial", true);
 		sink_span_format(sink, SINK_MARK, "  <the chain of frames is broken at 0x%" PRIx64 ": %s>", stack->address,
-				 cpeek_status_text(stack->status));
+				 cpeek_status_text((int32_t)stack->status));
 		sink_line(sink, NULL);
 	}
 	return status;

@@ -247,7 +247,7 @@ enum cpeek_status command_run(struct cpeek_session *session, const char *line, u
 	memory_free(copy);
 	/* A failure whose author left no sentence still gets one. */
 	if (status != CPEEK_OK && status != CPEEK_PARTIAL && !session->error.text[0])
-		(void)error_set(&session->error, status, "%s", cpeek_status_text(status));
+		(void)error_set(&session->error, status, "%s", cpeek_status_text((int32_t)status));
 	return status;
 }
 

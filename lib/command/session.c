@@ -120,42 +120,41 @@ enum cpeek_status session_open(struct cpeek_session *session, struct target *tar
 	return status;
 }
 
+/* SIZE_MAX when no Python thread is on that LWP. */
+static size_t find_thread(const struct python *python, uint64_t native_id)
+{
+	for (size_t i = 0; i < python->thread_count; i++)
+		if (python->threads[i].native_id == native_id)
+			return i;
+	return SIZE_MAX;
+}
+
 enum cpeek_status session_refresh(struct cpeek_session *session)
 {
-	struct objects *objects;
 	const uint64_t selected = session->thread != SIZE_MAX ? session->python->threads[session->thread].native_id : 0;
 
 	forget_stack(session);
+	objects_forget(session->objects); /* types may have come and gone */
+	session->thread = SIZE_MAX;
 	TRY(target_refresh(session->target));
 	TRY(runtime_refresh(session->python));
-	TRY(objects_create(session->python, &objects)); /* types may have come and gone */
-	objects->frames = &stack_hooks;
-	objects->cancelled = cancelled;
-	objects->cancelled_arg = session;
-	objects_destroy(session->objects);
-	session->objects = objects;
-	session->thread = first_thread(session->python);
 	if (selected)
-		(void)session_select_thread(session, selected); /* it may have ended; then the first one is selected */
+		session->thread = find_thread(session->python, selected);
+	if (session->thread == SIZE_MAX) /* it may have ended */
+		session->thread = first_thread(session->python);
 	return CPEEK_OK;
 }
 
 enum cpeek_status session_select_thread(struct cpeek_session *session, uint64_t native_id)
 {
-	const struct python *python = session->python;
+	const size_t found = find_thread(session->python, native_id);
 
-	for (size_t i = 0; i < python->thread_count; i++) {
-		if (python->threads[i].native_id != native_id)
-			continue;
-		if (session->thread != i)
-			forget_stack(session);
-		session->thread = i;
-		session->unknown_thread = 0;
+	if (session->thread != found)
+		forget_stack(session);
+	session->thread = found;
+	session->unknown_thread = found == SIZE_MAX ? native_id : 0;
+	if (found != SIZE_MAX)
 		return CPEEK_OK;
-	}
-	forget_stack(session);
-	session->thread = SIZE_MAX;
-	session->unknown_thread = native_id;
 	return error_set(&session->error, CPEEK_NOT_FOUND, "no Python thread runs on LWP %llu",
 			 (unsigned long long)native_id);
 }

@@ -149,7 +149,8 @@ static enum cpeek_status simple_decode(const struct object *object, struct value
 }
 
 /* PyCData_traverse() */
-static const enum layout_field simple_fields[] = {FIELD_CDataObject_b_objects, FIELD_CDataObject_b_base};
+static const enum layout_field simple_fields[] = {FIELD_CDataObject_b_objects, FIELD_CDataObject_b_base,
+						 FIELD_PyObject_ob_type};
 
 const struct object_type object_type_simple = {
 	.name = "_ctypes._SimpleCData",

@@ -50,6 +50,7 @@ static enum cpeek_status stgdict_edges(const struct object *object, struct edges
 const struct object_type object_type_stgdict = {
 	.name = "StgDict",
 	.structure = STRUCT_StgDictObject,
+	.decode = dict_decode,
 	.items = dict_items,
 	.next = dict_next,
 	.edges = stgdict_edges,
@@ -86,6 +87,7 @@ static enum cpeek_status ctype_edges(const struct object *object, struct edges *
 		TRY(field_read(objects, info, fields[i], &value));
 		edges_add(edges, EDGE_FIELD, value, layout_field_name(fields[i]), 0, true);
 	}
+	edges_add_type(edges, object);
 	return type_edges(object, edges);
 }
 
@@ -116,6 +118,39 @@ const struct object_type object_type_ctype = {
 	.name = "_ctypes.CType_Type",
 	.structure = STRUCT_PyTypeObject,
 	.decode = type_decode,
+	.type_in_edges = true,
 	.edges = ctype_edges,
 	.size = ctype_size,
+};
+
+/* CDataType_traverse(), to 3.12: a pointer's class visits what it points at, which its StgDict has. The dict of
+ * ctypes._Pointer itself is a plain one. */
+static enum cpeek_status pointer_edges(const struct object *object, struct edges *edges)
+{
+	struct objects *objects = object->objects;
+	struct object dict;
+
+	if (layout_has(objects->layout, FIELD_StgInfo_proto))
+		return ctype_edges(object, edges);
+	if (layout_trait(objects->layout, TRAIT_CTYPES_POINTER_VISITS_PROTO)) {
+		TRY(object_read(objects, object_get(object, FIELD_PyTypeObject_tp_dict), &dict));
+		if (dict.type->decoder == &object_type_stgdict)
+			edges_add_field(edges, &dict, FIELD_StgDictObject_proto);
+	}
+	return type_edges(object, edges);
+}
+
+static enum cpeek_status pointer_size(const struct object *object, uint64_t *ret)
+{
+	if (layout_has(object->objects->layout, FIELD_StgInfo_proto))
+		return ctype_size(object, ret);
+	return type_size(object, ret);
+}
+
+const struct object_type object_type_ctype_pointer = {
+	.name = "_ctypes.PyCPointerType",
+	.structure = STRUCT_PyTypeObject,
+	.decode = type_decode,
+	.edges = pointer_edges,
+	.size = pointer_size,
 };

@@ -57,6 +57,8 @@ void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, con
 void edges_add_field(struct edges *edges, const struct object *object, enum layout_field field);
 /* The same for a field that is owned but that tp_traverse leaves out (str, code …). */
 void edges_add_hidden(struct edges *edges, const struct object *object, enum layout_field field);
+/* The type of a C heap type's instance, for decoders that say where it is visited; nothing where edges.c did it. */
+void edges_add_type(struct edges *edges, const struct object *object);
 
 /* ---- Value: what repr() says, in parts ---- */
 
@@ -107,10 +109,14 @@ struct object_type {
 	enum cpeek_status (*next)(struct items *items, struct item *ret);
 	/* What tp_traverse of exactly this type visits, in its order: fields that hold an object, then what edges
 	 * adds (also hidden edges). What subtype_traverse() adds for subclasses (slots, __dict__, type), a managed
-	 * __dict__, and the visit of their own type that C heap types make since 3.9, are edges.c's business. */
+	 * __dict__, and the visit of their own type that C heap types make since 3.9, are edges.c's business. That visit
+	 * comes first, but where FIELD_PyObject_ob_type stands among the fields, or with type_in_edges, where edges calls
+	 * edges_add_type(). */
 	const enum layout_field *fields;
 	size_t field_count;
+	bool type_in_edges;
 	enum cpeek_status (*edges)(const struct object *object, struct edges *edges);
+	bool type_unvisited; /* a C heap type that does not visit its own type, as the others do */
 	/* __sizeof__(), without the pre-header. NULL: basicsize + itemsize * |ob_size|. */
 	enum cpeek_status (*size)(const struct object *object, uint64_t *ret);
 };

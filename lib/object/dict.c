@@ -156,7 +156,7 @@ enum cpeek_status dict_next(struct items *items, struct item *ret)
 }
 
 /* dict_repr() of Objects/dictobject.c */
-static enum cpeek_status dict_decode(const struct object *object, struct value *value)
+enum cpeek_status dict_decode(const struct object *object, struct value *value)
 {
 	(void)object;
 	value_guard(value, "{...}");

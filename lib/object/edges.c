@@ -8,6 +8,7 @@ struct edges {
 	edge_fn found;
 	void *arg;
 	bool gc;                  /* gc.get_referents() asks this object at all */
+	bool type_awaited;        /* the type is yet to be reported, by the decoder */
 	enum cpeek_status status; /* of found: not OK ends the walk */
 };
 
@@ -25,6 +26,13 @@ static void add_field(struct edges *edges, const struct object *object, enum lay
 {
 	if (layout_has(object->objects->layout, field))
 		edges_add(edges, EDGE_FIELD, object_get(object, field), layout_field_name(field), 0, traversed);
+}
+
+void edges_add_type(struct edges *edges, const struct object *object)
+{
+	if (edges->type_awaited)
+		edges_add(edges, EDGE_TYPE, object->type->address, NULL, 0, true);
+	edges->type_awaited = false;
 }
 
 void edges_add_field(struct edges *edges, const struct object *object, enum layout_field field)
@@ -104,7 +112,10 @@ static enum cpeek_status add_own(const struct object *object, const struct type 
 
 	if (decoder) {
 		for (size_t i = 0; i < decoder->field_count; i++)
-			edges_add_field(edges, object, decoder->fields[i]);
+			if (decoder->fields[i] == FIELD_PyObject_ob_type)
+				edges_add_type(edges, object);
+			else
+				edges_add_field(edges, object, decoder->fields[i]);
 		if (decoder->edges)
 			note(&status, decoder->edges(object, edges));
 	}
@@ -112,6 +123,36 @@ static enum cpeek_status add_own(const struct object *object, const struct type 
 		if (type->tp_traverse != (base->decoder_type ? base->decoder_type->tp_traverse : 0))
 			note(&status, add_members(object, type, edges));
 	return status;
+}
+
+/* Whether the decoder of a C type says when the type is visited. */
+static bool places_type(const struct object_type *decoder)
+{
+	if (!decoder || decoder->type_in_edges)
+		return decoder != NULL;
+	for (size_t i = 0; i < decoder->field_count; i++)
+		if (decoder->fields[i] == FIELD_PyObject_ob_type)
+			return true;
+	return false;
+}
+
+/* A heap type of C code visits the type of its instances itself, since 3.9 (bpo-40217). What has no tp_traverse of its
+ * own inherits one, maybe of a static type, which does not. */
+static bool visits_type(const struct layout *layout, const struct type *type)
+{
+	if (!(type->flags & TYPE_HAVE_GC) || !layout_trait(layout, TRAIT_SUBTYPE_TRAVERSE_VISITS_TYPE) ||
+	    (type->decoder && type->decoder->type_unvisited))
+		return false;
+	while (type->base_type && type->base_type->tp_traverse == type->tp_traverse)
+		type = type->base_type;
+	return type->flags & TYPE_HEAPTYPE;
+}
+
+/* Whether subtype_traverse() of a class made in Python trusts a C base to visit the type. */
+static bool leaves_type_to_base(const struct layout *layout, const struct type *base)
+{
+	return layout_trait(layout, TRAIT_SUBTYPE_TRAVERSE_VISITS_TYPE) && base && base->flags & TYPE_HEAPTYPE &&
+	       base->tp_traverse;
 }
 
 enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, void *arg)
@@ -127,15 +168,21 @@ enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, 
 
 	bool own_dict = type->flags & TYPE_MANAGED_DICT || type->dictoffset != (base ? base->dictoffset : 0);
 	bool unknown_dict = base && base->dictoffset && !base->decoder;
-	if (own_dict || unknown_dict)
+	/* A C type with a managed __dict__ visits it itself, last. */
+	bool dict_last = base && base->flags & TYPE_MANAGED_DICT;
+	if ((own_dict || unknown_dict) && !dict_last)
 		note(&status, add_attributes(object, &edges));
 
-	/* A heap type of C code visits its type itself, since 3.9 (bpo-40217). */
-	bool base_visits = base && base->flags & TYPE_HEAPTYPE && base->flags & TYPE_HAVE_GC &&
-			   layout_trait(layout, TRAIT_SUBTYPE_TRAVERSE_VISITS_TYPE);
-	edges_add(&edges, EDGE_TYPE, type->address, NULL, 0, base != type || base_visits);
+	bool base_visits = base && visits_type(layout, base);
+	edges.type_awaited = base_visits && places_type(base->decoder);
+	if (!edges.type_awaited)
+		edges_add(&edges, EDGE_TYPE, type->address, NULL, 0,
+			  base_visits || (base != type && !leaves_type_to_base(layout, base)));
 
+	edges.gc = edges.gc && (!base || base->flags & TYPE_HAVE_GC); /* a C type that is not visited hides what it has */
 	if (base)
 		note(&status, add_own(object, base, &edges));
+	if (dict_last)
+		note(&status, add_attributes(object, &edges));
 	return edges.status != CPEEK_OK ? edges.status : status;
 }

@@ -98,12 +98,14 @@ static enum cpeek_status iterator_edges(const struct object *object, struct edge
 	}
 	edges_add_field(edges, object, FIELD_ElementIterObject_root_element);
 	edges_add_field(edges, object, FIELD_ElementIterObject_sought_tag);
+	edges_add_type(edges, object);
 	return CPEEK_OK;
 }
 
 const struct object_type object_type_element_iterator = {
 	.name = "_elementtree._element_iterator",
 	.structure = STRUCT_ElementIterObject,
+	.type_in_edges = true,
 	.edges = iterator_edges,
 };
 
@@ -117,19 +119,23 @@ static enum cpeek_status parser_edges(const struct object *object, struct edges 
 	struct table table;
 
 	edges_add_hidden(edges, object, FIELD_xmlparseobject_intern);
-	if (!handlers)
+	if (!handlers) {
+		edges_add_type(edges, object);
 		return CPEEK_OK;
+	}
 	TRY(table_open(object->objects, handlers, EXPAT_HANDLERS, size, &table));
 	for (unsigned i = 0; i < EXPAT_HANDLERS; i++) {
 		target_addr handler;
 		TRY(table_read_pointer(&table, (uint64_t)i * size, &handler));
 		edges_add(edges, EDGE_INDEX, handler, NULL, i, true);
 	}
+	edges_add_type(edges, object);
 	return CPEEK_OK;
 }
 
 const struct object_type object_type_xml_handlers = {
 	.name = "pyexpat.xmlparser",
 	.structure = STRUCT_xmlparseobject,
+	.type_in_edges = true,
 	.edges = parser_edges,
 };

@@ -88,3 +88,22 @@ const struct object_type object_type_io_string = {
 	.structure = STRUCT_stringio,
 	.edges = stringio_edges,
 };
+
+/* bufferedrwpair_traverse() of Modules/_io/bufferedio.c */
+static enum cpeek_status pair_edges(const struct object *object, struct edges *edges)
+{
+	const bool visits = layout_trait(object->objects->layout, TRAIT_IO_VISITS_BUFFERS);
+	void (*add)(struct edges *, const struct object *, enum layout_field) =
+		visits ? edges_add_field : edges_add_hidden;
+
+	edges_add_field(edges, object, FIELD_rwpair_dict);
+	add(edges, object, FIELD_rwpair_reader);
+	add(edges, object, FIELD_rwpair_writer);
+	return CPEEK_OK;
+}
+
+const struct object_type object_type_io_pair = {
+	.name = "_io.BufferedRWPair",
+	.structure = STRUCT_rwpair,
+	.edges = pair_edges,
+};

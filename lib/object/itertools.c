@@ -9,24 +9,32 @@
 
 #include <inttypes.h>
 
-/* count_repr() of Modules/itertoolsmodule.c: a small count by 1 is a C integer alone. */
+/* count_repr() of Modules/itertoolsmodule.c: a small count by 1 is a C integer alone, below the largest Py_ssize_t. */
 static enum cpeek_status count_decode(const struct object *object, struct value *value)
 {
+	const int64_t largest = INT64_MAX >> (64 - 8 * object->objects->layout->pointer_size);
+	const int64_t small = object_get_signed(object, FIELD_countobject_cnt);
 	const target_addr count = object_get(object, FIELD_countobject_long_cnt);
 	const target_addr step = object_get(object, FIELD_countobject_long_step);
 	struct object stepped;
 	int64_t number = 0;
+	bool by_one = false;
 
 	value_format(value, "%s(", class_name(object));
-	if (!count) {
-		value_format(value, "%" PRId64 ")", object_get_signed(object, FIELD_countobject_cnt));
+	if (small != largest) {
+		value_format(value, "%" PRId64 ")", small);
 		return CPEEK_OK;
 	}
-	value_object(value, count);
-	TRY(object_read(object->objects, step, &stepped));
-	bool by_one = stepped.type->flags & TYPE_LONG_SUBCLASS && int_read(object->objects, step, &number) == CPEEK_OK &&
-		      number == 1;
-	if (!by_one) {
+	if (count)
+		value_object(value, count);
+	else
+		value_text(value, "<NULL>"); /* as CPython shows it when the count has just got there */
+	if (step) {
+		TRY(object_read(object->objects, step, &stepped));
+		by_one = stepped.type->flags & TYPE_LONG_SUBCLASS &&
+			 int_read(object->objects, step, &number) == CPEEK_OK && number == 1;
+	}
+	if (step && !by_one) {
 		value_text(value, ", ");
 		value_object(value, step);
 	}

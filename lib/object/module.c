@@ -2,6 +2,7 @@
  * module: its namespace, and the state that C code keeps for it. Its repr is made by Lib/importlib/_bootstrap.py in
  * the target; the same rules are followed here on what memory holds.
  */
+#include "object/module_state.h"
 #include "object/phrase.h"
 
 #include <string.h>
@@ -127,65 +128,10 @@ static enum cpeek_status module_decode(const struct object *object, struct value
 	return CPEEK_OK;
 }
 
-/* ---- State ---- */
-
-enum { STATE_MAX = 1 << 16 }; /* bytes; more of one module is taken for damage */
-
-static bool probe_pointer(struct objects *objects, target_addr address, target_addr *ret)
-{
-	uint8_t bytes[8];
-
-	if (address % objects->layout->pointer_size ||
-	    !target_probe(objects->target, address, bytes, objects->layout->pointer_size))
-		return false;
-	*ret = target_get_pointer(objects->target, bytes);
-	return true;
-}
-
-/* Whether an object is at address: its type is one, and so is the type's type. */
-static bool is_object(struct objects *objects, target_addr address)
-{
-	const uint32_t offset = layout_offset(objects->layout, FIELD_PyObject_ob_type);
-	const uint32_t flags_offset = layout_offset(objects->layout, FIELD_PyTypeObject_tp_flags);
-	target_addr type, meta, flags;
-	struct object object;
-
-	return address && probe_pointer(objects, address + offset, &type) &&
-	       probe_pointer(objects, type + offset, &meta) && probe_pointer(objects, meta + flags_offset, &flags) &&
-	       flags & TYPE_TYPE_SUBCLASS && object_read(objects, address, &object) == CPEEK_OK;
-}
-
-/* module_traverse() of Objects/moduleobject.c leaves the module's state to the module's own m_traverse. No layout tells
- * of states; but what a state holds of objects its m_traverse visits, so each of its words that points at an object is
- * an edge. */
-static enum cpeek_status add_state(const struct object *object, struct edges *edges)
-{
-	struct objects *objects = object->objects;
-	const unsigned word = objects->layout->pointer_size;
-	const target_addr definition = object_get(object, FIELD_PyModuleObject_md_def);
-	const target_addr state = object_get(object, FIELD_PyModuleObject_md_state);
-	uint64_t size = 0, traverse = 0;
-	struct table table;
-
-	if (!definition || !state)
-		return CPEEK_OK;
-	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_size, &size));
-	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_traverse, &traverse));
-	if (size > STATE_MAX)
-		return CPEEK_CORRUPT;
-	TRY(table_open(objects, state, (int64_t)(size / word), word, &table));
-	for (uint64_t i = 0; i < size / word; i++) {
-		target_addr value;
-		TRY(table_read_pointer(&table, i * word, &value));
-		if (is_object(objects, value))
-			edges_add(edges, EDGE_FIELD, value, "md_state", i, traverse != 0);
-	}
-	return CPEEK_OK;
-}
-
+/* module_traverse() of Objects/moduleobject.c */
 static enum cpeek_status module_edges(const struct object *object, struct edges *edges)
 {
-	enum cpeek_status status = add_state(object, edges);
+	enum cpeek_status status = module_state_edges(object, edges);
 
 	edges_add_field(edges, object, FIELD_PyModuleObject_md_dict);
 	return status;

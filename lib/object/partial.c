@@ -125,14 +125,14 @@ static enum cpeek_status attrgetter_decode(const struct object *object, struct v
 	return status == CPEEK_END ? CPEEK_OK : status;
 }
 
-static const enum layout_field attrgetter_fields[] = {FIELD_attrgetterobject_attr};
+static const enum layout_field attrgetter_fields[] = {FIELD_attrgetterobject_attr, FIELD_PyObject_ob_type};
 
 const struct object_type object_type_attrgetter = {
 	.name = "operator.attrgetter",
 	.structure = STRUCT_attrgetterobject,
 	.decode = attrgetter_decode,
 	.fields = attrgetter_fields,
-	.field_count = 1,
+	.field_count = sizeof(attrgetter_fields) / sizeof(*attrgetter_fields),
 };
 
 /* methodcaller_repr(): to 3.12 the arguments are a tuple, from 3.13 the method's name stands before them in it. */
@@ -164,6 +164,7 @@ static enum cpeek_status methodcaller_edges(const struct object *object, struct 
 	edges_add_field(edges, object, FIELD_methodcallerobject_args);
 	edges_add_field(edges, object, FIELD_methodcallerobject_xargs);
 	edges_add_field(edges, object, FIELD_methodcallerobject_kwds);
+	edges_add_type(edges, object);
 	return CPEEK_OK;
 }
 
@@ -171,5 +172,6 @@ const struct object_type object_type_methodcaller = {
 	.name = "operator.methodcaller",
 	.structure = STRUCT_methodcallerobject,
 	.decode = methodcaller_decode,
+	.type_in_edges = true,
 	.edges = methodcaller_edges,
 };

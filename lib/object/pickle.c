@@ -50,7 +50,7 @@ static enum cpeek_status pickler_size(const struct object *object, uint64_t *ret
 		TRY(field_read(objects, memo, FIELD_PyMemoTable_mt_allocated, &more));
 		size += layout->structs[STRUCT_PyMemoTable] + more * layout->structs[STRUCT_PyMemoEntry];
 	}
-	if (buffer && layout_trait(layout, TRAIT_PICKLE_COUNTS_OUTPUT)) {
+	if (buffer) {
 		TRY(object_read(objects, buffer, &output));
 		TRY(object_read_size(&output, &more));
 		size += more;

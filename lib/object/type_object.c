@@ -89,7 +89,7 @@ enum cpeek_status type_edges(const struct object *object, struct edges *edges)
 }
 
 /* type___sizeof___impl() */
-static enum cpeek_status type_size(const struct object *object, uint64_t *ret)
+enum cpeek_status type_size(const struct object *object, uint64_t *ret)
 {
 	struct objects *objects = object->objects;
 	const struct layout *layout = objects->layout;

@@ -8,5 +8,6 @@
 
 enum cpeek_status type_decode(const struct object *object, struct value *value);
 enum cpeek_status type_edges(const struct object *object, struct edges *edges);
+enum cpeek_status type_size(const struct object *object, uint64_t *ret);
 
 #endif

@@ -164,6 +164,7 @@ const struct object_type object_type_paramspec_args = {
 	.decode = args_decode,
 	.fields = part_fields,
 	.field_count = 1,
+	.type_unvisited = true,
 };
 
 const struct object_type object_type_paramspec_kwargs = {
@@ -172,4 +173,5 @@ const struct object_type object_type_paramspec_kwargs = {
 	.decode = kwargs_decode,
 	.fields = part_fields,
 	.field_count = 1,
+	.type_unvisited = true,
 };

@@ -164,7 +164,9 @@ enum cpeek_status threads_read(struct python *python)
 	python->thread_count = threads.count;
 	map_deinit(&seen);
 	python->threads_partial |= python->target->faults != faults;
-	if (status == CPEEK_NO_MEMORY)
+	if (status == CPEEK_NO_MEMORY) {
+		python->threads_partial = true;
 		return error_set(python->error, status, "out of memory");
+	}
 	return CPEEK_OK;
 }

@@ -4,10 +4,11 @@
  * answer of an undisturbed run, as a swallowed error would show there; and the same command run again in the same
  * session must give that answer, as nothing wrong may have been kept.
  *
- * fault CORE EXE SYSROOT reads|open|memory EVERY COMMAND…
+ * fault CORE EXE SYSROOT reads|open|memory|refresh EVERY COMMAND…
  *   EXE, SYSROOT   "-": none
  *   reads, open    a read fails while the command runs; while the target is opened, before it runs
  *   memory         an allocation fails, in either
+ *   refresh        an allocation fails while the target is read anew, between opening it and the command
  *   EVERY          each N up to here is tried; beyond, N grows by a sixteenth, since a run costs more with it
  */
 #include "base/memory.h"
@@ -20,7 +21,9 @@
 
 enum { STEP_DIVISOR = 16, SHOWN_MAX = 5 };
 
-enum mode { FAIL_READ, FAIL_READ_WHILE_OPENING, FAIL_ALLOCATION };
+enum mode { FAIL_READ, FAIL_READ_WHILE_OPENING, FAIL_ALLOCATION, FAIL_REFRESH, MODES };
+
+static const char *const mode_names[MODES] = {"reads", "open", "memory", "refresh"};
 
 static int passed, failed;
 
@@ -73,8 +76,8 @@ static void run_line(struct cpeek_session *session, const char *line, uint64_t n
 }
 
 /* cpeek_open_core() with a fault while it looks for the Python in the core. */
-static int32_t open_core(struct cpeek_session *session, const char *core, const struct cpeek_open_options *options,
-			 uint64_t n)
+static enum cpeek_status open_core(struct cpeek_session *session, const char *core,
+				   const struct cpeek_open_options *options, uint64_t n)
 {
 	const struct target_options how = {.exe = options->exe, .sysroot = options->sysroot};
 	struct target *target;
@@ -84,25 +87,38 @@ static int32_t open_core(struct cpeek_session *session, const char *core, const 
 	return session_open(session, target, options);
 }
 
+/* Whether the fault was met. */
+static bool refresh(struct cpeek_session *session, const char *line, uint64_t n)
+{
+	memory_fail_at(n);
+	if (cpeek_refresh(session) != CPEEK_OK && !cpeek_error(session)[0])
+		complain(line, n, "not refreshed, without a sentence");
+	const bool met = memory_fail_pending() == 0;
+	memory_fail_at(0);
+	return met;
+}
+
 static void run_once(const char *core, const struct cpeek_open_options *options, const char *line, enum mode mode,
 		     uint64_t n, struct run *run)
 {
 	if (mode == FAIL_ALLOCATION)
 		memory_fail_at(n);
 	struct cpeek_session *session = cpeek_create();
-	int32_t status = session ? open_core(session, core, options, mode == FAIL_READ_WHILE_OPENING ? n : 0)
-				 : CPEEK_NO_MEMORY;
+	enum cpeek_status status =
+		session ? open_core(session, core, options, mode == FAIL_READ_WHILE_OPENING ? n : 0) : CPEEK_NO_MEMORY;
 	if (session && status != CPEEK_OK && !cpeek_error(session)[0])
 		complain(line, n, "not opened, without a sentence");
 	run->opened = status == CPEEK_OK;
 	run->reached = status != CPEEK_OK;
 	if (run->opened) {
 		struct target *target = session->target;
+		if (mode == FAIL_REFRESH)
+			run->reached = refresh(session, line, n);
 		if (mode == FAIL_READ)
 			target->fail_at = n ? target->reads + n : 0;
 		const uint64_t opened_after = target->reads;
 		run_line(session, line, n, &run->first);
-		if (mode != FAIL_ALLOCATION)
+		if (mode == FAIL_READ || mode == FAIL_READ_WHILE_OPENING)
 			run->reached = (mode == FAIL_READ ? target->reads : opened_after) >= target->fail_at;
 	}
 	if (mode == FAIL_ALLOCATION) {
@@ -110,6 +126,8 @@ static void run_once(const char *core, const struct cpeek_open_options *options,
 		memory_fail_at(0);
 	}
 	if (run->opened) {
+		if (mode == FAIL_REFRESH && cpeek_refresh(session) != CPEEK_OK)
+			complain(line, n, "cannot be refreshed any more");
 		session->target->fail_at = 0;
 		run_line(session, line, n, &run->again);
 	}
@@ -163,7 +181,6 @@ static int check(const char *line, uint64_t n, const struct run *run, const stru
 static void loop(const char *core, const struct cpeek_open_options *options, const char *line, enum mode mode,
 		 uint64_t every)
 {
-	static const char *const names[] = {"reads", "open", "memory"};
 	struct run base = {0};
 	uint64_t n = 1, runs = 0;
 	int wrong = 0;
@@ -185,7 +202,8 @@ static void loop(const char *core, const struct cpeek_open_options *options, con
 		release(&run);
 	}
 	release(&base);
-	printf("%-40s %-6s %6" PRIu64 " faults, up to N=%" PRIu64 ", %d wrong\n", line, names[mode], runs, n, wrong);
+	printf("%-40s %-7s %6" PRIu64 " faults, up to N=%" PRIu64 ", %d wrong\n", line, mode_names[mode], runs, n,
+	       wrong);
 	if (wrong || runs == 0)
 		failed++;
 	else
@@ -194,8 +212,11 @@ static void loop(const char *core, const struct cpeek_open_options *options, con
 
 int main(int argc, char **argv)
 {
-	if (argc < 7) {
-		fprintf(stderr, "usage: fault CORE EXE SYSROOT reads|open|memory EVERY COMMAND…\n");
+	enum mode mode = FAIL_READ;
+	while (argc > 4 && mode < MODES && strcmp(argv[4], mode_names[mode]) != 0)
+		mode++;
+	if (argc < 7 || mode == MODES) {
+		fprintf(stderr, "usage: fault CORE EXE SYSROOT reads|open|memory|refresh EVERY COMMAND…\n");
 		return 2;
 	}
 	const struct cpeek_open_options options = {
@@ -203,9 +224,6 @@ int main(int argc, char **argv)
 		.exe = strcmp(argv[2], "-") ? argv[2] : NULL,
 		.sysroot = strcmp(argv[3], "-") ? argv[3] : NULL,
 	};
-	const enum mode mode = strcmp(argv[4], "reads") == 0  ? FAIL_READ
-			       : strcmp(argv[4], "open") == 0 ? FAIL_READ_WHILE_OPENING
-							      : FAIL_ALLOCATION;
 	for (int i = 6; i < argc; i++)
 		loop(argv[1], &options, argv[i], mode, strtoull(argv[5], NULL, 10));
 	printf("%d passed, %d failed\n", passed, failed);

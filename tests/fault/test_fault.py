@@ -3,6 +3,7 @@ of 3.13."""
 import os
 import subprocess
 
+import committed
 import pytest
 
 VERSIONS = ['3.8.18', '3.11.2', '3.13.0']
@@ -15,6 +16,7 @@ LOOPS = {
         (8, ['objects --limit 50 --referents --repr']),
     ],
     'open': [(100, ['bt --all'])],
+    'refresh': [(1000, ['threads', 'bt --all'])],
     'memory': [
         (120, ['info', 'threads', 'up', 'locals', 'print sys']),
         (60, ['globals', 'bt --all --locals']),
@@ -25,10 +27,10 @@ LOOPS = {
 
 @pytest.mark.parametrize('mode', sorted(LOOPS))
 @pytest.mark.parametrize('version', VERSIONS)
-def test_fault(version, mode, unpack, build):
+def test_fault(version, mode, unpack):
     core, root = unpack(version)
     for every, commands in LOOPS[mode]:
-        done = subprocess.run([os.path.join(build, 'tests', 'fault'), core, '-', root, mode, str(every)] + commands,
+        done = subprocess.run([os.path.join(committed.BUILD, 'tests', 'fault'), core, '-', root, mode, str(every)] + commands,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300,
                               env=dict(os.environ, ASAN_OPTIONS='allocator_may_return_null=1'))
         text = done.stdout.decode('utf-8', 'replace')

@@ -9,11 +9,11 @@ import struct
 import subprocess
 import time
 
+import committed
 import pytest
 
 # CPEEK_MUTATIONS=500 asks for more of them than the suite has time for.
-MUTATIONS = int(os.environ.get('CPEEK_MUTATIONS', '6'))
-VERSIONS = ['3.8.18', '3.9.18', '3.11.2', '3.13.0']
+MUTATIONS = int(os.environ.get('CPEEK_MUTATIONS', '4'))
 SECONDS = 20
 MEMORY_MAX = 1 << 30
 
@@ -92,9 +92,9 @@ def check(arguments, done, seconds):
     return None
 
 
-@pytest.mark.parametrize('version', VERSIONS)
-def test_mutate(version, unpack, build, tmp_path):
-    program = os.path.join(build, 'plugin', 'cpeek')
+@pytest.mark.parametrize('version', committed.versions())
+def test_mutate(version, unpack, tmp_path):
+    program = os.path.join(committed.BUILD, 'plugin', 'cpeek')
     path, root = unpack(version)
     with open(path, 'rb') as file:
         core = file.read()

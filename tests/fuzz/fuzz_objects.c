@@ -46,8 +46,8 @@ enum roots {
 };
 
 enum {
-	FLAG_MAPPINGS = 1,    /* the target knows what is mapped */
-	FLAG_COMMANDS = 2,    /* run commands, instead of functions on each object */
+	FLAG_MAPPINGS = 1, /* the target knows what is mapped */
+	FLAG_COMMANDS = 2, /* run commands, instead of functions on each object */
 	FLAG_FORCE_TYPES = 4,
 };
 
@@ -110,8 +110,18 @@ static const struct {
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 /* Classes of a program, of each of these bases and in each of these forms. */
-static const char *const bases[] = {"object", "int", "str", "bytes", "list", "tuple", "dict", "set", "BaseException",
-				    "type", "collections.deque", "collections.OrderedDict"};
+static const char *const bases[] = {"object",
+				    "int",
+				    "str",
+				    "bytes",
+				    "list",
+				    "tuple",
+				    "dict",
+				    "set",
+				    "BaseException",
+				    "type",
+				    "collections.deque",
+				    "collections.OrderedDict"};
 
 enum class_form {
 	CLASS_DICT,  /* instances have a __dict__ */
@@ -257,7 +267,8 @@ static void finish_types(struct prelude *prelude)
 		put(prelude, type, FIELD_PyTypeObject_tp_flags, TYPE_READY | kinds[i].flags);
 		put(prelude, type, FIELD_PyTypeObject_tp_base, kinds[i].base ? type_named(prelude, kinds[i].base) : 0);
 		if (kinds[i].structure)
-			put(prelude, type, FIELD_PyTypeObject_tp_basicsize, prelude->layout->structs[kinds[i].structure]);
+			put(prelude, type, FIELD_PyTypeObject_tp_basicsize,
+			    prelude->layout->structs[kinds[i].structure]);
 	}
 	put(prelude, type_named(prelude, "int"), FIELD_PyTypeObject_tp_itemsize, 4);
 	put(prelude, type_named(prelude, "bytes"), FIELD_PyTypeObject_tp_itemsize, 1);
@@ -322,7 +333,8 @@ static void add_class(struct prelude *prelude, const char *base_name, enum class
 	if (form == CLASS_SLOTS)
 		add_slots(prelude, type, base_size);
 	else if (!managed)
-		put(prelude, type, FIELD_PyTypeObject_tp_dictoffset, strcmp(base_name, "int") ? base_size : (uint64_t)-8);
+		put(prelude, type, FIELD_PyTypeObject_tp_dictoffset,
+		    strcmp(base_name, "int") ? base_size : (uint64_t)-8);
 	else
 		flags |= TYPE_MANAGED_DICT | (strcmp(base_name, "object") ? 0 : TYPE_INLINE_VALUES);
 	put(prelude, type, FIELD_PyTypeObject_tp_flags, flags);
@@ -403,9 +415,13 @@ static void add_mappings(struct target *target, const struct image *image)
 		abort();
 	target->mapping_count = 2;
 	target->mappings_known = true;
-	target->mappings[0] = (struct target_mapping){
-		.start = PRELUDE, .end = PRELUDE + PRELUDE_MAX, .saved_end = PRELUDE + PRELUDE_MAX,
-		.readable = true, .writable = true, .saved = true, .module = UINT32_MAX};
+	target->mappings[0] = (struct target_mapping){.start = PRELUDE,
+						      .end = PRELUDE + PRELUDE_MAX,
+						      .saved_end = PRELUDE + PRELUDE_MAX,
+						      .readable = true,
+						      .writable = true,
+						      .saved = true,
+						      .module = UINT32_MAX};
 	target->mappings[1] = target->mappings[0];
 	target->mappings[1].start = DATA;
 	target->mappings[1].end = target->mappings[1].saved_end = DATA + image->size;
@@ -619,9 +635,23 @@ static void look_at_all(struct cpeek_session *session, size_t size)
 static void run_commands(struct cpeek_session *session)
 {
 	static const char *const lines[] = {
-		"info", "threads", "bt --all --locals", "bt --full --locals", "up", "locals", "globals", "down", "list",
-		"objects --referents --repr --limit 50", "print a", "print a.b[0]['k'].c", "print sys.b[-1]",
-		"print 0x100200.__class__", "print 0x100200.__dict__['a']", "threads --json", "bt --all --json",
+		"info",
+		"threads",
+		"bt --all --locals",
+		"bt --full --locals",
+		"up",
+		"locals",
+		"globals",
+		"down",
+		"list",
+		"objects --referents --repr --limit 50",
+		"print a",
+		"print a.b[0]['k'].c",
+		"print sys.b[-1]",
+		"print 0x100200.__class__",
+		"print 0x100200.__dict__['a']",
+		"threads --json",
+		"bt --all --json",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
