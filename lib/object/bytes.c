@@ -90,3 +90,15 @@ const struct object_type object_type_bytes = {
 	.structure = STRUCT_PyVarObject,
 	.decode = bytes_decode,
 };
+
+enum cpeek_status bytes_read_size(struct objects *objects, target_addr address, uint64_t *ret, uint64_t *ret_refcount)
+{
+	struct object object;
+
+	TRY(object_read(objects, address, &object));
+	if (object.type->decoder != &object_type_bytes)
+		return CPEEK_CORRUPT;
+	TRY(object_read_size(&object, ret));
+	*ret_refcount = object.refcount;
+	return CPEEK_OK;
+}

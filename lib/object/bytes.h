@@ -15,5 +15,8 @@ enum cpeek_status bytes_put(const struct object *object, struct value *value, ta
  * out by then stays. */
 enum cpeek_status bytes_put_slice(const struct objects *objects, target_addr address, int64_t count, uint64_t most,
 				  struct strbuf *out);
+/* What sys.getsizeof() says of the bytes object at address, for whoever owns one and counts it in. FAULT, CORRUPT when
+ * it is none: an object of another kind could count its owner in again. */
+enum cpeek_status bytes_read_size(struct objects *objects, target_addr address, uint64_t *ret, uint64_t *ret_refcount);
 
 #endif

@@ -137,6 +137,7 @@ static enum cpeek_status pointer_edges(const struct object *object, struct edges
 		if (dict.type->decoder == &object_type_stgdict)
 			edges_add_field(edges, &dict, FIELD_StgDictObject_proto);
 	}
+	edges_add_type(edges, object);
 	return type_edges(object, edges);
 }
 
@@ -151,6 +152,7 @@ const struct object_type object_type_ctype_pointer = {
 	.name = "_ctypes.PyCPointerType",
 	.structure = STRUCT_PyTypeObject,
 	.decode = type_decode,
+	.type_in_edges = true,
 	.edges = pointer_edges,
 	.size = pointer_size,
 };

@@ -179,7 +179,7 @@ enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, 
 		edges_add(&edges, EDGE_TYPE, type->address, NULL, 0,
 			  base_visits || (base != type && !leaves_type_to_base(layout, base)));
 
-	edges.gc = edges.gc && (!base || base->flags & TYPE_HAVE_GC); /* a C type that is not visited hides what it has */
+	edges.gc = edges.gc && (!base || base->tp_traverse); /* a C type that is not visited hides what it has */
 	if (base)
 		note(&status, add_own(object, base, &edges));
 	if (dict_last)

@@ -1,6 +1,7 @@
 /*
  * Streams of _io that count a buffer into their size, or visit one; the others are rows of visits.def.
  */
+#include "object/bytes.h"
 #include "object/stream.h"
 
 /* _io__Buffered___sizeof___impl() of Modules/_io/bufferedio.c */
@@ -36,16 +37,13 @@ BUFFERED(io_random, "_io.BufferedRandom")
 static enum cpeek_status bytesio_size(const struct object *object, uint64_t *ret)
 {
 	const target_addr address = object_get(object, FIELD_bytesio_buf);
-	uint64_t size = (uint64_t)object->type->basicsize, more;
-	struct object buffer;
+	uint64_t size = (uint64_t)object->type->basicsize, more, refcount;
 
 	if (address) {
-		TRY(object_read(object->objects, address, &buffer));
-		bool shared = object_get_signed(object, FIELD_bytesio_exports) == 0 && buffer.refcount > 1;
-		if (!shared) {
-			TRY(object_read_size(&buffer, &more));
+		TRY(bytes_read_size(object->objects, address, &more, &refcount));
+		bool shared = object_get_signed(object, FIELD_bytesio_exports) == 0 && refcount > 1;
+		if (!shared)
 			size += more;
-		}
 	}
 	*ret = size;
 	return CPEEK_OK;

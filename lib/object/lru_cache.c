@@ -31,8 +31,8 @@ static enum cpeek_status lru_cache_edges(const struct object *object, struct edg
 			edges_add(edges, EDGE_TYPE, type, NULL, i - 1, true);
 		link = next;
 	}
-	edges_add_field(edges, object, FIELD_lru_cache_object_cache);
-	edges_add_field(edges, object, FIELD_lru_cache_object_func);
+	edges_add_field(edges, object, types_visited ? FIELD_lru_cache_object_cache : FIELD_lru_cache_object_func);
+	edges_add_field(edges, object, types_visited ? FIELD_lru_cache_object_func : FIELD_lru_cache_object_cache);
 	edges_add_field(edges, object, FIELD_lru_cache_object_kwd_mark);
 	edges_add_field(edges, object, FIELD_lru_cache_object_lru_list_elem_type);
 	edges_add_field(edges, object, FIELD_lru_cache_object_cache_info_type);

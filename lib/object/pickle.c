@@ -1,6 +1,7 @@
 /*
  * pickle.Pickler and Unpickler of C code: their memos lie outside.
  */
+#include "object/bytes.h"
 #include "object/phrase.h"
 #include "object/table.h"
 
@@ -43,16 +44,14 @@ static enum cpeek_status pickler_size(const struct object *object, uint64_t *ret
 	const struct layout *layout = objects->layout;
 	const target_addr memo = object_get(object, FIELD_PicklerObject_memo);
 	const target_addr buffer = object_get(object, FIELD_PicklerObject_output_buffer);
-	uint64_t size = (uint64_t)object->type->basicsize, more;
-	struct object output;
+	uint64_t size = (uint64_t)object->type->basicsize, more, refcount;
 
 	if (memo) {
 		TRY(field_read(objects, memo, FIELD_PyMemoTable_mt_allocated, &more));
 		size += layout->structs[STRUCT_PyMemoTable] + more * layout->structs[STRUCT_PyMemoEntry];
 	}
 	if (buffer) {
-		TRY(object_read(objects, buffer, &output));
-		TRY(object_read_size(&output, &more));
+		TRY(bytes_read_size(objects, buffer, &more, &refcount));
 		size += more;
 	}
 	*ret = size;

@@ -5,7 +5,7 @@
 
 /* The ring's items, oldest first: simplequeue_traverse() of Modules/_queuemodule.c, 3.13+. It may have been grown, but
  * is never empty of room. */
-static enum cpeek_status queue_edges(const struct object *object, struct edges *edges)
+static enum cpeek_status add_ring(const struct object *object, struct edges *edges)
 {
 	const unsigned word = object->objects->layout->pointer_size;
 	const uint64_t room = object_get(object, FIELD_simplequeueobject_buf_items_cap);
@@ -13,7 +13,6 @@ static enum cpeek_status queue_edges(const struct object *object, struct edges *
 	const uint64_t first = object_get(object, FIELD_simplequeueobject_buf_get_idx);
 	struct table table;
 
-	edges_add_field(edges, object, FIELD_simplequeueobject_lst);
 	if (count == 0)
 		return CPEEK_OK;
 	if (count > room || first >= room)
@@ -28,9 +27,18 @@ static enum cpeek_status queue_edges(const struct object *object, struct edges *
 	return CPEEK_OK;
 }
 
+static enum cpeek_status queue_edges(const struct object *object, struct edges *edges)
+{
+	edges_add_field(edges, object, FIELD_simplequeueobject_lst);
+	enum cpeek_status status = add_ring(object, edges);
+	edges_add_type(edges, object);
+	return status;
+}
+
 const struct object_type object_type_simple_queue = {
 	.name = "_queue.SimpleQueue",
 	.structure = STRUCT_simplequeueobject,
+	.type_in_edges = true,
 	.edges = queue_edges,
 };
 

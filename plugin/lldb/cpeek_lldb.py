@@ -2,6 +2,11 @@
 
     command script import …/cpeek_lldb.py
 
+For a core of another machine, with that machine's files below ROOT, first (a target keeps the platform that was
+selected when it was created)
+
+    platform select --sysroot ROOT remote-linux
+
 Knows lldb's Python API; must not know what any command does: names and help come from the library.
 """
 
@@ -117,7 +122,7 @@ class _Lldb(_adapter.Debugger):
         listed = re.findall(r"^\[ *\d+\] (.*)$", self._ask("target modules list -g -f"), re.MULTILINE)
         cores = [path for path in listed if _is_core(path)]
         if len(cores) > 1:
-            cores = [path for path in cores if _has_pid(path, process.GetProcessID())]
+            cores = [path for path in cores if _has_pid(path, self._sysroot(), process.GetProcessID())]
         return cores[0] if len(cores) == 1 else None
 
     def _sysroot(self):
@@ -138,9 +143,9 @@ def _is_core(path):
     return header[:4] == b"\x7fELF" and 4 in (header[16], header[17])  # ET_CORE, in either byte order
 
 
-def _has_pid(path, pid):
+def _has_pid(path, sysroot, pid):
     try:
-        with cpeek.Session(core=path) as session:
+        with cpeek.Session(core=path, sysroot=sysroot) as session:
             return session.run("info", json=True).get("pid") == pid
     except cpeek.Error:
         return False

@@ -1,5 +1,12 @@
-import committed
+"""The fixture of the fault tests: committed cores, unpacked once for all of them."""
+import os
+import sys
+
 import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))     # tests/, for committed
+
+import committed
 
 
 @pytest.fixture(scope='session')

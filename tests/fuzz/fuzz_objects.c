@@ -110,23 +110,29 @@ static const struct {
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
 /* Classes of a program, of each of these bases and in each of these forms. */
-static const char *const bases[] = {"object",
-				    "int",
-				    "str",
-				    "bytes",
-				    "list",
-				    "tuple",
-				    "dict",
-				    "set",
-				    "BaseException",
-				    "type",
-				    "collections.deque",
-				    "collections.OrderedDict"};
+static const char *const bases[] = {
+	"object",
+	"int",
+	"str",
+	"bytes",
+	"list",
+	"tuple",
+	"dict",
+	"set",
+	"BaseException",
+	"type",
+	"collections.deque",
+	"collections.OrderedDict",
+	"dict_keys",
+	"_io.BytesIO",
+};
+
+#define TYPE_SUBCLASSES ((uint64_t)0xff << 24)
 
 enum class_form {
 	CLASS_DICT,  /* instances have a __dict__ */
 	CLASS_SLOTS, /* and __slots__ instead */
-	CLASS_OTHER, /* a __dict__, a repr() of its own, and a tp_dict that the input holds */
+	CLASS_OTHER, /* a __dict__, a repr() of its own, a tp_dict that the input holds, and all subclass flags */
 	CLASS_FORMS,
 };
 
@@ -326,10 +332,12 @@ static void add_class(struct prelude *prelude, const char *base_name, enum class
 	put(prelude, type, FIELD_PyTypeObject_tp_itemsize, get(prelude, base, FIELD_PyTypeObject_tp_itemsize));
 	put(prelude, type, FIELD_PyHeapTypeObject_ht_qualname, prelude->class_name);
 	put(prelude, type, FIELD_PyHeapTypeObject_ht_cached_keys, DATA + ROOT_CACHED_KEYS);
-	if (form != CLASS_OTHER)
+	if (form != CLASS_OTHER) {
 		put(prelude, type, FIELD_PyTypeObject_tp_repr, get(prelude, base, FIELD_PyTypeObject_tp_repr));
-	else
+	} else {
 		put(prelude, type, FIELD_PyTypeObject_tp_dict, DATA + ROOT_TYPE_DICT);
+		flags |= TYPE_SUBCLASSES;
+	}
 	if (form == CLASS_SLOTS)
 		add_slots(prelude, type, base_size);
 	else if (!managed)

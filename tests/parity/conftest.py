@@ -1,12 +1,14 @@
 """Fixtures of the parity tests: interpreters, cores and debuggers that are found here."""
 
-import lzma
 import os
-import shutil
+import sys
 
 import pytest
 
-from front_ends import PROGRAM, committed_cores, dump, interpreters, lldb_environment, tool
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # tests/, for committed
+
+import committed
+from front_ends import PROGRAM, Core, dump, interpreters, lldb_environment, tool
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +36,14 @@ def program(tmp_path_factory):
     return str(path)
 
 
-@pytest.fixture(scope="session", params=interpreters() + committed_cores(), ids=os.path.basename)
+@pytest.fixture(scope="session", params=interpreters() + committed.versions(), ids=os.path.basename)
 def core(request, program, tmp_path_factory):
-    """(the core's path, the executable's or None), for each interpreter and each committed core."""
+    """A Core for each interpreter and each committed core."""
     folder = tmp_path_factory.mktemp("core")
-    if request.param.endswith(".xz"):
-        path = str(folder / "core")
-        with lzma.open(request.param) as packed, open(path, "wb") as file:
-            shutil.copyfileobj(packed, file)
-        return path, None
-    return dump([request.param, program, "core"], folder), request.param
+    if os.path.isabs(request.param):
+        return Core(dump([request.param, program, "core"], folder), request.param, None)
+    path, root = committed.unpack(request.param, str(folder))
+    return Core(path, None, root)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,30 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections import namedtuple
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.environ.get("CPEEK_BUILD", os.path.join(ROOT, "build"))
+from committed import BUILD, ROOT
+
 CPEEK = os.path.join(BUILD, "plugin", "cpeek")
 GDB_PLUGIN = os.path.join(ROOT, "plugin", "gdb", "cpeek_gdb.py")
 LLDB_PLUGIN = os.path.join(ROOT, "plugin", "lldb", "cpeek_lldb.py")
 LLDB_DRIVER = os.path.join(ROOT, "tests", "parity", "lldb_driver.py")
+
+
+class Core(namedtuple("Core", "path exe sysroot")):
+    """A core of PROGRAM has exe, its interpreter; a committed one has sysroot, the folder of its target's files."""
+
+    def for_cpeek(self):
+        return ["--sysroot", self.sysroot] if self.sysroot else []
+
+    def for_gdb(self):
+        return (["-iex", "set sysroot " + self.sysroot] if self.sysroot else []) + ["-c", self.path]
+
+    def for_lldb(self):
+        # -O: a target keeps the platform that was selected when it was created.
+        select = "platform select --sysroot %s remote-linux" % self.sysroot
+        return (["-O", select] if self.sysroot else []) + ["-c", self.path]
+
 
 # Ends with abort() when it is called with "core"; else it calls getppid() three times, with other values each time.
 PROGRAM = '''
@@ -75,10 +92,6 @@ def interpreters():
         if match is not None and 8 <= int(match.group(1)) <= 13:
             found.setdefault(os.path.realpath(path), None)
     return list(found)
-
-
-def committed_cores():
-    return sorted(glob.glob(os.path.join(ROOT, "fixtures", "cores", "*.xz")))
 
 
 def tool(name):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from front_ends import CPEEK, GDB_PLUGIN, LLDB_DRIVER, LLDB_PLUGIN, dump, environment, lldb_environment
+from front_ends import CPEEK, GDB_PLUGIN, LLDB_DRIVER, LLDB_PLUGIN, dump, environment, interpreters, lldb_environment
 
 # Each leaves the selected frame as it was.
 LINES = [
@@ -35,6 +35,11 @@ LINES = [
 FAILING = ["print nosuch_name", "print", "bt --nosuch"]
 # Of the program of front_ends.py alone.
 PROGRAM_LINES = ["print table['k'][0]", "print  text", "print table", "print cycle", "objects --type __main__.Node"]
+# Of the program of the committed cores alone.
+COMMITTED_LINES = ["print path", "objects --type __main__.Point"]
+
+# For a test that is of the program of front_ends.py alone.
+of_the_program = pytest.mark.parametrize("core", interpreters(), ids=os.path.basename, indirect=True)
 
 
 def command_line(target, line, *options):
@@ -100,24 +105,25 @@ def lldb_answers(lldb, folder, arguments, before, lines):
 @pytest.fixture(scope="session")
 def lines(core):
     """The command lines that fit the core, and what the command line answers to them."""
-    mine = LINES + (PROGRAM_LINES if core[1] else [])
-    expected = {line: command_line(core[0], line) for line in mine + [line + " --json" for line in mine]}
+    mine = LINES + (COMMITTED_LINES if core.sysroot else PROGRAM_LINES)
+    options = core.for_cpeek()
+    expected = {line: command_line(core.path, line, *options) for line in mine + [line + " --json" for line in mine]}
     for line, (code, output, error) in expected.items():
         if line.replace(" --json", "") in FAILING:
             assert (code, output) == (2, "") and error, line
         else:
             assert code in (0, 1) and output and not error, (line, code, error)
-    if core[1]:
-        assert "in step\n" in expected["bt"][1]
+    # The lines of the program of a committed core lie below its sysroot, and nowhere else.
+    assert ("    return closure()\n" if core.sysroot else "in step\n") in expected["bt"][1]
     # Last, as they move the selected frame; in a debugger it stays moved.
-    up = command_line(core[0], "up")
+    up = command_line(core.path, "up", *options)
     assert up[0] == 0 and up[1]
     return expected, up
 
 
 def test_gdb_on_a_core(core, lines, gdb, tmp_path):
     expected, up = lines
-    arguments = ([core[1]] if core[1] else []) + ["-c", core[0]]
+    arguments = ([core.exe] if core.exe else []) + core.for_gdb()
     commands = ["py-" + line for line in expected] + ["py-up"]
     answers, errors = gdb_answers(gdb, tmp_path, arguments, [], commands)
     for line, answer in zip(list(expected) + ["up"], answers):
@@ -129,14 +135,15 @@ def test_gdb_on_a_core(core, lines, gdb, tmp_path):
 
 def test_gdb_in_the_c_locale(core, lines, gdb, tmp_path):
     expected, _ = lines
-    answers, _ = gdb_answers(gdb, tmp_path, ["-c", core[0]], [], ["py-bt --all --locals", "show host-charset"], LC_ALL="C")
+    commands = ["py-bt --all --locals", "show host-charset"]
+    answers, _ = gdb_answers(gdb, tmp_path, core.for_gdb(), [], commands, LC_ALL="C")
     assert answers[0] == expected["bt --all --locals"][1]
     assert "auto" in answers[1]
 
 
 def test_lldb_on_a_core(core, lines, lldb, tmp_path):
     expected, up = lines
-    arguments = ["-c", core[0]] + ([core[1]] if core[1] else [])
+    arguments = core.for_lldb() + ([core.exe] if core.exe else [])
     commands = ["py-" + line for line in expected] + ["py-up"]
     answers = lldb_answers(lldb, tmp_path, arguments, [], commands)
     for line, (output, error) in zip(list(expected) + ["up"], answers):
@@ -150,7 +157,7 @@ def test_lldb_prints_what_its_interpreter_returns(core, lines, lldb, tmp_path):
     expected, _ = lines
     words = [lldb, "--no-lldbinit", "--batch", "-o", "command script import " + LLDB_PLUGIN, "-o", "py-bt --locals"]
     done = subprocess.run(
-        words + ["-c", core[0]],
+        words + core.for_lldb(),
         env=lldb_environment(lldb),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -163,25 +170,23 @@ def test_lldb_with_two_cores(core, lines, core_without_python, lldb, tmp_path):
     """lldb 14 does not say which core a target has."""
     expected, _ = lines
     commands = ["target create --core " + core_without_python, "py-bt", "target select 0", "py-bt --locals"]
-    answers = lldb_answers(lldb, tmp_path, ["-c", core[0]], [], commands)
+    answers = lldb_answers(lldb, tmp_path, core.for_lldb(), [], commands)
     assert answers[1][0] == "" and "cpeek: " in answers[1][1]
     assert answers[3][0] == expected["bt --locals"][1]
 
 
+@of_the_program
 def test_gdb_selects_the_thread(core, gdb, tmp_path):
-    if core[1] is None:
-        pytest.skip("only this test's own program is known to have three threads")
     lines = ["python print(gdb.selected_thread().ptid[1])", "py-bt --json"]
     commands = [line for thread in (3, 1, 2) for line in ["thread %d" % thread] + lines]
-    answers, _ = gdb_answers(gdb, tmp_path, [core[1], "-c", core[0]], [], commands)
+    answers, _ = gdb_answers(gdb, tmp_path, [core.exe] + core.for_gdb(), [], commands)
     check_threads([(int(answers[i + 1]), answers[i + 2]) for i in (0, 3, 6)])
 
 
+@of_the_program
 def test_lldb_selects_the_thread(core, lldb, tmp_path):
-    if core[1] is None:
-        pytest.skip("only this test's own program is known to have three threads")
     commands = [line for thread in (3, 1, 2) for line in ("thread select %d" % thread, "thread info", "py-bt --json")]
-    answers = lldb_answers(lldb, tmp_path, ["-c", core[0], core[1]], [], commands)
+    answers = lldb_answers(lldb, tmp_path, core.for_lldb() + [core.exe], [], commands)
     ids = [int(re.search(r"tid = (\d+)", answers[i + 1][0]).group(1)) for i in (0, 3, 6)]
     check_threads(list(zip(ids, [answers[i + 2][0] for i in (0, 3, 6)])))
 
@@ -346,15 +351,14 @@ def test_gdb_help_and_completion_come_from_the_library(gdb, tmp_path):
 
 
 def test_gdb_completes_with_a_target(core, gdb, tmp_path):
-    answers, _ = gdb_answers(gdb, tmp_path, ["-c", core[0]], [], ["complete py-bt --lo"])
+    answers, _ = gdb_answers(gdb, tmp_path, core.for_gdb(), [], ["complete py-bt --lo"])
     assert answers == ["py-bt --locals\n"]
 
 
+@of_the_program
 def test_gdb_prints_as_many_elements_as_it_is_told(core, lines, gdb, tmp_path):
-    if core[1] is None:
-        pytest.skip("the list is in the program of this test alone")
     commands = ["set print elements 3", "py-print long", "set print elements 200", "py-print long"]
-    answers, _ = gdb_answers(gdb, tmp_path, ["-c", core[0]], [], commands)
+    answers, _ = gdb_answers(gdb, tmp_path, core.for_gdb(), [], commands)
     assert answers[1].startswith("[0, 1, 2, ") and "3, 4" not in answers[1]
     assert "3, 4" in answers[3]
 

@@ -98,8 +98,7 @@ class Cpeek:
                     process.kill()
                     process.wait()
                 errors.seek(0)
-                assert errors.read() == b''
-                assert code == 0, 'objects ended with %d' % code
+                result.check('exit code of objects', '', (0, b''), (code, errors.read()))
         said = self.json(*target, 'bt', '--all', '--locals', '--full')
         compare.compare_threads(threads, said['threads'], result)
         return result

@@ -1,10 +1,10 @@
-"""The cores that the tree holds, and where the programs under test are. Knows nothing of pytest."""
+"""The cores that the tree holds, and where the programs under test are. Knows nothing of pytest, nor of any test."""
 import lzma
 import os
 import shutil
 import tarfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get('CPEEK_BUILD', os.path.join(ROOT, 'build'))
 CORES = os.path.join(ROOT, 'fixtures', 'cores')
 
