@@ -10,7 +10,13 @@
 
 enum { ARGUMENT_TYPE, ARGUMENT_REFERENTS, ARGUMENT_REPR, ARGUMENT_LIMIT };
 
-enum { PROGRESS_INTERVAL = 1 << 14, TEXT_REPR_TOTAL = 200 };
+enum {
+	PROGRESS_INTERVAL = 1 << 14,
+	TEXT_REPR_TOTAL = 200,
+	/* repr() itself gives up at sys.getrecursionlimit(), 1000 by default. Without a limit the texts of a chain of
+	 * objects grow with the square of its length. */
+	REPR_DEPTH = 1000,
+};
 
 struct listing {
 	struct cpeek_session *session;
@@ -44,7 +50,9 @@ static enum cpeek_status show_repr(const struct listing *listing, target_addr ad
 	struct limits limits = show_limits(session, 0);
 	struct rendering rendering;
 
-	if (!session->json)
+	if (session->json)
+		limits.depth = REPR_DEPTH;
+	else
 		limits.total = TEXT_REPR_TOTAL; /* one object a line */
 	strbuf_clear(&session->text);
 	TRY(render_repr(session->objects, address, &limits, false, &session->text, &rendering));

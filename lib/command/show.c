@@ -9,6 +9,7 @@
 enum {
 	JSON_TOTAL = 64 << 20, /* bytes of one value's text where no other limit is in force */
 	TEXT_TOTAL = 16 << 10,
+	BRIEF_TOTAL = 1000, /* a dozen lines of a terminal for one variable */
 };
 
 /* A part of a limit, but never none: 0 would lift it. */
@@ -27,7 +28,8 @@ struct limits show_limits(const struct cpeek_session *session, unsigned what)
 	if (what & SHOW_BRIEF) {
 		limits.elements = fraction(limits.elements, 10);
 		limits.string = fraction(limits.string, 5);
-		limits.depth = fraction(limits.depth, 3);
+		limits.depth = fraction(limits.depth, 5);
+		limits.total = BRIEF_TOTAL;
 	}
 	return limits;
 }

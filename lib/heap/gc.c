@@ -51,7 +51,8 @@ enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, 
 		target_addr owner = per_interpreter ? python->interpreters[i].address : python->runtime;
 		for (unsigned g = 0; g < GENERATIONS; g++)
 			TRY(walk_list(objects,
-				      owner + layout_offset(layout, generations) + g * layout->structs[STRUCT_gc_generation],
+				      owner + layout_offset(layout, generations) +
+					      g * layout->structs[STRUCT_gc_generation],
 				      found, arg, ret_partial));
 		if (layout_has(layout, permanent))
 			TRY(walk_list(objects, owner + layout_offset(layout, permanent), found, arg, ret_partial));

@@ -7,7 +7,7 @@
 
 enum {
 	CANCEL_INTERVAL = 1 << 14, /* references between two polls */
-	SHARED_MAX = 32,           /* references that one word of memory may stand for: the keys that instances share */
+	SHARED_MAX = 32, /* references that one word of memory may stand for: the keys that instances share */
 };
 
 struct walk {
@@ -43,7 +43,8 @@ static enum cpeek_status add_edge(void *arg, const struct edge *edge)
 
 	if (++walk->references > walk->most)
 		return CPEEK_LIMIT;
-	if (walk->references % CANCEL_INTERVAL == 0 && objects->cancelled && objects->cancelled(objects->cancelled_arg))
+	if (walk->references % CANCEL_INTERVAL == 0 && objects->cancelled &&
+	    objects->cancelled(objects->cancelled_arg))
 		return CPEEK_CANCELLED;
 	return add(arg, edge->target);
 }

@@ -8,7 +8,6 @@
 
 /* Those of object_type_dict. */
 enum cpeek_status dict_decode(const struct object *object, struct value *value);
-enum cpeek_status dict_decode(const struct object *object, struct value *value);
 enum cpeek_status dict_items(const struct object *object, struct items *ret);
 enum cpeek_status dict_next(struct items *items, struct item *ret);
 enum cpeek_status dict_edges(const struct object *object, struct edges *edges);

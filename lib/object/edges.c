@@ -158,7 +158,7 @@ static bool leaves_type_to_base(const struct layout *layout, const struct type *
 enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, void *arg)
 {
 	const struct layout *layout = object->objects->layout;
-	const struct type *type = object->type, *base = type;
+	const struct type *const type = object->type, *base = type;
 	enum cpeek_status status = CPEEK_OK;
 	struct edges edges = {
 		.found = found, .arg = arg, .gc = object_is_gc(object), .status = CPEEK_OK};

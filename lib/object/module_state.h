@@ -7,6 +7,6 @@
 #include "object/decoder.h"
 
 /* For a module object: what its m_traverse visits (a module without one visits nothing of its state). */
-enum cpeek_status module_state_edges(const struct object *module, struct edges *edges);
+enum cpeek_status module_state_edges(const struct object *object, struct edges *edges);
 
 #endif

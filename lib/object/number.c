@@ -31,7 +31,7 @@ static struct decimal decimal_round(double value, int count)
 	for (; *at && *at != 'e'; at++)
 		if (*at >= '0' && *at <= '9' && decimal.count < FLOAT_DIGITS)
 			decimal.digits[decimal.count++] = *at;
-	decimal.point = (*at ? atoi(at + 1) : 0) + 1;
+	decimal.point = (*at ? (int)strtol(at + 1, NULL, 10) : 0) + 1;
 	return decimal;
 }
 

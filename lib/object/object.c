@@ -32,6 +32,7 @@ void objects_destroy(struct objects *objects)
 void objects_forget(struct objects *objects)
 {
 	map_clear(&objects->types);
+	objects->last_type = NULL;
 	arena_deinit(&objects->arena);
 	objects->object_repr = objects->lookdict = 0;
 	objects->lookdict_sought = false;

@@ -90,6 +90,7 @@ struct objects {
 	struct error *error;
 	struct arena arena;       /* of types */
 	struct map types;         /* address → struct type * */
+	const struct type *last_type; /* the one found last in types; NULL: none */
 	struct strbuf scratch;    /* for short texts that do not outlive a call */
 	target_addr object_repr;  /* tp_repr of object; 0 when not known yet */
 	target_addr lookdict;     /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */

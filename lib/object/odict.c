@@ -109,9 +109,13 @@ static enum cpeek_status odict_edges(const struct object *object, struct edges *
 {
 	target_addr address = object_get(object, FIELD_PyODictObject_od_first);
 	const uint64_t used = object_get(object, FIELD_PyDictObject_ma_used);
-	enum cpeek_status status = CPEEK_OK;
+	struct dict_keys keys;
 
 	edges_add_field(edges, object, FIELD_PyODictObject_od_inst_dict);
+	enum cpeek_status status =
+		dict_keys_read(object->objects, object_get(object, FIELD_PyDictObject_ma_keys), &keys);
+	if (status == CPEEK_OK && used > keys.nentries)
+		status = CPEEK_CORRUPT; /* the list may be a circle, which only the table bounds */
 	for (uint64_t i = 0; i < used && address && status == CPEEK_OK; i++) {
 		struct node node;
 		status = node_read(object->objects, address, &node);

@@ -14,7 +14,7 @@ void value_cstring(struct value *value, struct objects *objects, target_addr add
 /* Adds to *size what a C string takes, its NUL included; nothing for NULL. FAULT, CORRUPT (longer than any). */
 enum cpeek_status cstring_size(struct objects *objects, target_addr address, uint64_t *size);
 /* tp_name of a type object. */
-void value_type_name(struct value *value, struct objects *objects, target_addr type);
+void value_type_name(struct value *value, struct objects *objects, target_addr address);
 
 /* repr() of a text that is no object: UTF-8, surrogates as 3 bytes. */
 void value_quoted(struct value *value, const struct layout *layout, const char *text, size_t length);
@@ -25,6 +25,6 @@ void value_full_type_name(struct value *value, const struct type *type);
 /* Appends what getattr(object, attribute) is, for "__name__" or "__qualname__", if it is a str and can be told from
  * memory alone: of functions, methods, descriptors, types, modules, generators, and of objects that have it among
  * their attributes. NOT_FOUND, FAULT, CORRUPT. */
-enum cpeek_status name_read(struct objects *objects, target_addr object, const char *attribute, struct strbuf *out);
+enum cpeek_status name_read(struct objects *objects, target_addr address, const char *attribute, struct strbuf *out);
 
 #endif

@@ -366,6 +366,15 @@ static enum cpeek_status next_attribute(struct value *value, struct task *task, 
 	return items_next(&task->items, ret);
 }
 
+static void push_text(struct value *value, const char *text, uint32_t depth)
+{
+	struct task *task = push(value, TASK_TEXT, depth);
+	if (task) {
+		task->text = text;
+		task->length = strlen(text);
+	}
+}
+
 static void step_attributes(struct value *value, struct task task)
 {
 	const char *name = NULL;
@@ -385,17 +394,23 @@ static void step_attributes(struct value *value, struct task task)
 	}
 	if (task.shown++)
 		strbuf_puts(value->out, ", ");
-	if (name)
-		strbuf_puts(value->out, name);
-	else if (str_read(value->objects, item.key, value->limits->string, value->out, NULL) != CPEEK_OK)
-		mark_unreadable(value, CPEEK_CORRUPT, item.key);
-	strbuf_putc(value->out, '=');
 	struct task *next = push(value, TASK_ATTRIBUTES, task.depth);
 	if (next)
 		*next = task;
 	next = push(value, TASK_OBJECT, task.depth + 1);
 	if (next)
 		next->object = item.value;
+	if (name) {
+		strbuf_puts(value->out, name);
+	} else if (str_read(value->objects, item.key, value->limits->string, value->out, NULL) != CPEEK_OK) {
+		/* A key that is no str: vars(self)[1] = 2 */
+		push_text(value, "=", task.depth);
+		next = push(value, TASK_OBJECT, task.depth + 1);
+		if (next)
+			next->object = item.key;
+		return;
+	}
+	strbuf_putc(value->out, '=');
 }
 
 /* What the repr of an object does not show: the value of a builtin whose repr a class overrides, and attributes. */
@@ -499,15 +514,6 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 	}
 	value->object = NULL;
 	value->recursive = false;
-}
-
-static void push_text(struct value *value, const char *text, uint32_t depth)
-{
-	struct task *task = push(value, TASK_TEXT, depth);
-	if (task) {
-		task->text = text;
-		task->length = strlen(text);
-	}
 }
 
 /* Whether a key can stand before "=": namespace_repr() of Objects/namespaceobject.c */
@@ -624,12 +630,12 @@ static struct limits limits_within_total(struct limits limits)
 	return limits;
 }
 
-enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *given, bool attributes,
+enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits, bool attributes,
 			      struct strbuf *out, struct rendering *ret)
 {
-	const struct limits within = limits_within_total(*given), *limits = &within;
+	const struct limits within = limits_within_total(*limits);
 	struct value value = {
-		.objects = objects, .limits = limits, .out = out, .result = ret, .attributes = attributes};
+		.objects = objects, .limits = &within, .out = out, .result = ret, .attributes = attributes};
 	const size_t before = out->length;
 	enum cpeek_status status = CPEEK_OK;
 

@@ -257,9 +257,14 @@ enum cpeek_status type_read(struct objects *objects, target_addr address, const 
 	size_t count = 0;
 	target_addr at = address;
 
+	/* Neighbours are often of one type. */
+	if (objects->last_type && objects->last_type->address == address) {
+		*ret = objects->last_type;
+		return CPEEK_OK;
+	}
 	uint64_t *known = map_find(&objects->types, address);
 	if (known) {
-		*ret = (const struct type *)(uintptr_t)*known;
+		*ret = objects->last_type = (const struct type *)(uintptr_t)*known;
 		return CPEEK_OK;
 	}
 	do {
@@ -288,6 +293,7 @@ enum cpeek_status type_read(struct objects *objects, target_addr address, const 
 		enum cpeek_status status = type_complete(objects, type);
 		if (status != CPEEK_OK) {
 			map_remove(&objects->types, type->address);
+			objects->last_type = NULL;
 			return status;
 		}
 		base = type;

@@ -45,7 +45,7 @@ static enum cpeek_status next_pair(struct reader *reader, unsigned *ret_bytes, i
 	TRY(next_byte(reader, &bytes));
 	TRY(next_byte(reader, &lines));
 	*ret_bytes = bytes;
-	*ret_lines = (int8_t)lines;
+	*ret_lines = lines < 0x80 ? lines : lines - 0x100;
 	return CPEEK_OK;
 }
 

@@ -249,6 +249,7 @@ static enum cpeek_status walk_as_dict(struct walk *walk)
 	enum cpeek_status status = walk_slots(walk);
 	if (status == CPEEK_OK && walk->memory->locals)
 		status = walk_namespace(walk, walk->memory->locals);
+	walk->names = NULL;
 	map_deinit(&names);
 	return status;
 }

@@ -1,21 +1,7 @@
 """cpeek's answers against a truth file, value by value. Knows nothing of pytest and nothing of CPython's layouts."""
 import collections
 import json
-import re
 
-# Types whose reprs issue 2 leaves to issue 4: cpeek prints "<T at 0x…>" for them, and so for what holds them.
-# Anything else that such an object says must still be right; and when cpeek does print a value, it must be CPython's.
-OPAQUE = {
-    'array.array',
-    'datetime.date', 'datetime.time', 'datetime.datetime', 'datetime.timedelta', 'datetime.timezone',
-    'decimal.Decimal',
-    're.Pattern',
-    'operator.itemgetter', 'operator.attrgetter',
-    'itertools.count', 'itertools.repeat',
-    'xml.etree.ElementTree.Element',
-    '_contextvars.ContextVar', 'ContextVar',
-    '_thread.lock', '_thread.RLock',
-}
 KEEP = 8                                # samples of each kind of difference
 
 
@@ -24,7 +10,6 @@ class Result:
         self.objects = 0                # of the truth
         self.full = 0                   # every field equal
         self.compared = collections.Counter()       # values compared, by field
-        self.opaque = 0                 # right, but the repr is left to issue 4
         self.incomplete = 0             # cpeek says that it does not know, or has cut
         self.missing = 0                # cpeek does not list it
         self.wrong = collections.Counter()          # by (field, type)
@@ -42,7 +27,7 @@ class Result:
             self.wrong_value(field, key, 'CPython %r, cpeek %r' % (expected, actual))
 
     def add(self, other):
-        for name in ('objects', 'full', 'opaque', 'incomplete', 'missing', 'extra', 'frames', 'locals'):
+        for name in ('objects', 'full', 'incomplete', 'missing', 'extra', 'frames', 'locals'):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.compared.update(other.compared)
         self.wrong.update(other.wrong)
@@ -56,9 +41,8 @@ class Result:
         return self.full / self.objects if self.objects else 0.0
 
     def explain(self, limit=40):
-        lines = ['%d objects, %d in full agreement (%.3f %%), %d opaque, %d incomplete, %d missing, %d wrong values' % (
-            self.objects, self.full, 100 * self.agreement, self.opaque, self.incomplete, self.missing,
-            sum(self.wrong.values()))]
+        lines = ['%d objects, %d in full agreement (%.3f %%), %d incomplete, %d missing, %d wrong values' % (
+            self.objects, self.full, 100 * self.agreement, self.incomplete, self.missing, sum(self.wrong.values()))]
         for (field, key), n in self.wrong.most_common(limit):
             lines.append('  wrong %s of %s: %d' % (field, key, n))
         for (kind, key), texts in list(self.samples.items())[:limit]:
@@ -71,11 +55,6 @@ def _short(text, limit=400):
     text = text.encode('utf-8', 'backslashreplace').decode()
     text = ''.join(c if c.isprintable() else '\\x%02x' % ord(c) for c in text)
     return text if len(text) <= limit else text[:limit] + '…'
-
-
-def is_opaque(text, kind, address):
-    """Whether text says no more than type and address."""
-    return re.fullmatch('<' + re.escape(kind) + r'( object)? at ' + address + '>', text) is not None
 
 
 def difference(expected, actual):
@@ -106,11 +85,6 @@ def compare_value(truth, said, result, where):
             result.incomplete += 1
             result.note('incomplete repr', kind, '%s: %s %s' % (where, difference(truth['repr'], text or ''),
                                                                 said.get('error')))
-            ok = False
-        elif kind in OPAQUE and is_opaque(text, kind, truth['address']) or \
-                OPAQUE.intersection(truth.get('via', ())) and 'at 0x' in text:
-            result.opaque += 1
-            result.note('opaque', kind, '%s: %s' % (where, difference(truth['repr'], text)))
             ok = False
         else:
             result.wrong_value('repr', kind, '%s: %s' % (where, difference(truth['repr'], text)))

@@ -39,14 +39,14 @@ def pytest_terminal_summary(terminalreporter):
     rows = sorted({r for r, c in table}, key=lambda r: [int(n) for n in r.split()[0].rstrip('+').split('.')] + [len(r)])
     columns = sorted({c for r, c in table})
     write('')
-    write('objects compared with CPython: in full agreement / of … (wrong values, missing, incomplete, opaque)')
+    write('objects compared with CPython: in full agreement / of … (wrong values, missing, incomplete)')
     for column in columns:
         write(column)
         for row in rows:
             r = table.get((row, column))
             if r:
-                write('  %-16s %8d / %8d  %7.3f %%  wrong %d, missing %d, incomplete %d, opaque %d; frames %d, locals %d' % (
-                    row, r.full, r.objects, 100 * r.agreement, sum(r.wrong.values()), r.missing, r.incomplete, r.opaque,
+                write('  %-16s %8d / %8d  %7.3f %%  wrong %d, missing %d, incomplete %d; frames %d, locals %d' % (
+                    row, r.full, r.objects, 100 * r.agreement, sum(r.wrong.values()), r.missing, r.incomplete,
                     r.frames, r.locals))
     total = compare.Result()
     for r in table.values():

@@ -60,16 +60,6 @@ def test_missing_and_double():
     assert list(objects(OBJECT, OBJECT, OBJECT).wrong) == [('address', 'list')]
 
 
-def test_opaque():
-    date = change(OBJECT, type='datetime.date', repr='datetime.date(1, 1, 1)', repr_kind='other')
-    assert objects(date, change(date, repr='<datetime.date object at 0x1000>')).opaque == 1
-    for text in ('<datetime.date object at 0x1001>', '<datetime.time object at 0x1000>', 'datetime.date(1, 1, 2)', ''):
-        assert list(objects(date, change(date, repr=text)).wrong) == [('repr', 'datetime.date')]
-    holder = change(OBJECT, repr='[datetime.date(1, 1, 1)]', via=['datetime.date'])
-    assert objects(holder, change(holder, repr='[<datetime.date object at 0x50>]')).opaque == 1
-    assert list(objects(holder, change(holder, repr='[]')).wrong) == [('repr', 'list')]
-
-
 @pytest.mark.parametrize('field, value', [('function', 'g'), ('qualname', 'f'), ('file', ''), ('line', 6), ('line', None),
                                           ('column', 9), ('locals', {})])
 def test_wrong_frame(field, value):

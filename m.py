@@ -1,6 +1,0 @@
-one
-two
-threefour
-
-	seven x yz 
-last
