@@ -422,18 +422,18 @@ static void step_suffix(struct value *value, target_addr address, uint32_t depth
 		return; /* was marked when it was met first */
 	const struct type *type = object.type;
 	bool hidden_value = type->decoder && type->decoder->decode && !decoder_applies(value->objects, type);
-	if (!hidden_value && !has_attributes(&object))
+	bool attributes = has_attributes(&object);
+	if (!hidden_value && !attributes)
 		return;
 	if (value->limits->depth && depth >= value->limits->depth) {
 		strbuf_puts(value->out, " {…}");
 		value->result->truncated = true;
 		return;
 	}
-	strbuf_puts(value->out, " {");
-	struct task *task = push(value, TASK_ATTRIBUTES, depth);
-	if (!task)
-		return;
-	*task = (struct task){.kind = TASK_ATTRIBUTES, .depth = depth, .owner = address, .shown = hidden_value};
+	strbuf_puts(value->out, attributes ? " {" : " ");
+	struct task *task = NULL;
+	if (attributes && (task = push(value, TASK_ATTRIBUTES, depth)) != NULL)
+		*task = (struct task){.kind = TASK_ATTRIBUTES, .depth = depth, .owner = address, .shown = hidden_value};
 	if (hidden_value && (task = push(value, TASK_EXACT, depth + 1)) != NULL)
 		task->object = address;
 }

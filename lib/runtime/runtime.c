@@ -57,7 +57,7 @@ static enum cpeek_status try_candidate(struct python *python, const struct candi
 	(void)snprintf(python->runtime_evidence, sizeof(python->runtime_evidence), "%s", candidate->evidence);
 	(void)snprintf(python->version_evidence, sizeof(python->version_evidence), "%s", candidate->version_evidence);
 	enum cpeek_status status = CPEEK_UNSUPPORTED;
-	for (; layout; layout = layout_find_next(layout, candidate->version_hex)) {
+	for (; layout; layout = forced ? NULL : layout_find_next(layout, candidate->version_hex)) {
 		python->layout = layout;
 		status = prove_layout(python, failed_check, size);
 		if (status == CPEEK_OK || status == CPEEK_NO_MEMORY)
