@@ -20,6 +20,10 @@ static enum cpeek_status run_up(struct cpeek_session *session, const struct argu
 
 	(void)arguments;
 	TRY(session_stack(session, &stack));
+	if (session->frame + 1 >= stack->count && stack->partial)
+		return error_set(&session->error, stack->status,
+				 "Unable to find an older python frame: the chain of frames is broken at 0x%llx",
+				 (unsigned long long)stack->address);
 	if (session->frame + 1 >= stack->count)
 		return error_set(&session->error, CPEEK_NOT_FOUND, "Unable to find an older python frame");
 	session->frame++;

@@ -90,8 +90,39 @@ static enum cpeek_status prove_objects(struct cpeek_session *session)
 	return CPEEK_OK;
 }
 
+static void format_build_id(const uint8_t *id, size_t length, char *text)
+{
+	for (size_t i = 0; i < length; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", id[i]);
+	text[2 * length] = '\0';
+}
+
+/* A file that was named for the executable must be the one that ran. */
+static enum cpeek_status check_executable(struct cpeek_session *session, const struct cpeek_open_options *options)
+{
+	struct target *target = session->target;
+	const struct target_module *module = target->modules;
+	char wanted[2 * sizeof(module->build_id) + 1], given[2 * sizeof(module->file_build_id) + 1];
+
+	if (!options->exe || !target->module_count)
+		return CPEEK_OK;
+	TRY(target_load_module(target, module));
+	if (module->state == TARGET_FILE_MISSING)
+		return error_set(&session->error, CPEEK_IO, "cannot use %.400s as the executable: no such ELF file",
+				 options->exe);
+	if (module->state != TARGET_FILE_MISMATCH || options->flags & CPEEK_OPEN_MISMATCH)
+		return CPEEK_OK;
+	format_build_id(module->build_id, module->build_id_length, wanted);
+	format_build_id(module->file_build_id, module->file_build_id_length, given);
+	return error_set(&session->error, CPEEK_IO,
+			 "%.300s is another build than the executable that ran, %.300s: its build id is %s, and the "
+			 "target's %s; pass the file that ran with --exe, or leave --exe out",
+			 options->exe, module->path, given, wanted);
+}
+
 static enum cpeek_status open_objects(struct cpeek_session *session, const struct cpeek_open_options *options)
 {
+	TRY(check_executable(session, options));
 	TRY(runtime_open(session->target, options->python, &session->python));
 	TRY(objects_create(session->python, &session->objects));
 	session->objects->frames = &stack_hooks;

@@ -112,6 +112,9 @@ enum cpeek_status object_read(struct objects *objects, target_addr address, stru
 	size_t length = (size_t)ret->type->basicsize;
 	if (length > OBJECT_BYTES)
 		length = OBJECT_BYTES;
+	/* tp_basicsize of a metatype is that of heap types: a static one is shorter, and nothing may be behind it. */
+	if (ret->type->flags & TYPE_TYPE_SUBCLASS && length > layout->structs[STRUCT_PyTypeObject])
+		length = layout->structs[STRUCT_PyTypeObject];
 	if (length > head) {
 		TRY(bytes_read(objects->target, address, length, ret->buffer, &ret->bytes));
 		ret->length = length;

@@ -287,7 +287,11 @@ void value_arguments(struct value *value, target_addr container, unsigned how)
 /* " object at 0x…>" of object_repr() in Objects/typeobject.c; a builtin type's own name stands bare there. */
 static void put_default(struct value *value, const struct object *object)
 {
-	value_format(value, "<%s object at 0x%" PRIx64 ">", object->type->name, object->address);
+	const struct type *type = object->type;
+	bool bare = !type->module[0] || strcmp(type->module, "builtins") == 0;
+
+	value_format(value, "<%s object at 0x%" PRIx64 ">", bare && type->name_known ? type->tp_name : type->name,
+		     object->address);
 }
 
 /* Whether repr() of this object is its decoder's: no class of its own overrides it. */

@@ -325,6 +325,8 @@ static int output_close(struct output *output, int exit_code)
 
 /* ---- Running -------------------------------------------------------------------------------------------------- */
 
+enum { PID_DIGITS = 18 };
+
 static int32_t target_open(struct cpeek_session *session, const struct request *request)
 {
 	struct cpeek_open_options options = {
@@ -335,9 +337,9 @@ static int32_t target_open(struct cpeek_session *session, const struct request *
 		.python = request->values[OPTION_PYTHON],
 	};
 	const char *target = request->words[0];
-	if (target[0] == '\0' || target[strspn(target, "0123456789")] != '\0')
+	/* Digits beyond INT64_MAX are no process's: a file may still be called so. */
+	if (target[0] == '\0' || target[strspn(target, "0123456789")] != '\0' || strlen(target) > PID_DIGITS)
 		return cpeek_open_core(session, target, &options);
-	/* Out of range becomes INT64_MAX, which no process has: the library says so. */
 	return cpeek_open_pid(session, strtoll(target, NULL, 10), &options);
 }
 

@@ -357,7 +357,7 @@ static void test_status(void)
 	CHECK_TEXT(error.text, "cannot: hole at 0x10");
 	memset(name, 'x', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
-	error_set(&error, CPEEK_USAGE, "%s", name);
+	(void)error_set(&error, CPEEK_USAGE, "%s", name);
 	CHECK_EQ(strlen(error.text), sizeof(error.text) - 1);
 }
 
