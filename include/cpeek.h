@@ -40,20 +40,20 @@ extern "C" {
 /*
  * X(name, value, exit code, sentence). The values never change; the exit code is what the command line ends with.
  */
-#define CPEEK_STATUS_LIST(X)                                                                       \
-	X(OK, 0, 0, "the answer is complete")                                                      \
-	X(PARTIAL, 1, 1, "the answer is partial; what is missing is marked in it")                 \
-	X(END, 2, 0, "there are no more items")                                                    \
-	X(NOT_FOUND, 3, 2, "nothing has that name")                                                \
-	X(FAULT, 4, 1, "memory of the target cannot be read")                                      \
-	X(CORRUPT, 5, 1, "a structure of the target contradicts itself")                           \
-	X(UNSUPPORTED, 6, 5, "no layout is known for this CPython")                                \
-	X(LIMIT, 7, 1, "a limit was reached")                                                      \
-	X(CANCELLED, 8, 1, "interrupted")                                                          \
-	X(USAGE, 9, 2, "the request is not understood")                                            \
-	X(IO, 10, 3, "the target cannot be read")                                                  \
-	X(NO_MEMORY, 11, 1, "out of memory")                                                       \
-	X(NO_PYTHON, 12, 4, "there is no CPython in the target")                                   \
+#define CPEEK_STATUS_LIST(X)                                                                                          \
+	X(OK, 0, 0, "the answer is complete")                                                                         \
+	X(PARTIAL, 1, 1, "the answer is partial; what is missing is marked in it")                                    \
+	X(END, 2, 0, "there are no more items")                                                                       \
+	X(NOT_FOUND, 3, 2, "nothing has that name")                                                                   \
+	X(FAULT, 4, 1, "memory of the target cannot be read")                                                         \
+	X(CORRUPT, 5, 1, "a structure of the target contradicts itself")                                              \
+	X(UNSUPPORTED, 6, 5, "no layout is known for this CPython")                                                   \
+	X(LIMIT, 7, 1, "a limit was reached")                                                                         \
+	X(CANCELLED, 8, 1, "interrupted")                                                                             \
+	X(USAGE, 9, 2, "the request is not understood")                                                               \
+	X(IO, 10, 3, "the target cannot be read")                                                                     \
+	X(NO_MEMORY, 11, 1, "out of memory")                                                                          \
+	X(NO_PYTHON, 12, 4, "there is no CPython in the target")                                                      \
 	X(PERMISSION, 13, 6, "permission denied")
 
 enum cpeek_status {

@@ -140,7 +140,8 @@ int32_t cpeek_open_memory(struct cpeek_session *session, const struct cpeek_memo
 	copy_struct(&lent, sizeof(lent), memory);
 	session_close(session);
 	if (!lent.read || (lent.pointer_size != 4 && lent.pointer_size != 8))
-		return error_set(&session->error, CPEEK_USAGE, "cpeek_memory needs read, and a pointer_size of 4 or 8");
+		return error_set(&session->error, CPEEK_USAGE,
+				 "cpeek_memory needs read, and a pointer_size of 4 or 8");
 	struct target_options how = target_options(&ours);
 	enum cpeek_status status = target_open_lent(&lent, &how, &session->error, &target);
 	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);

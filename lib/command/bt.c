@@ -47,8 +47,8 @@ static enum cpeek_status show_stack(struct cpeek_session *session, struct sink *
 	if (stack->partial) {
 		session->partial = true;
 		sink_bool(sink, "partial", true);
-		sink_span_format(sink, SINK_MARK, "  <the chain of frames is broken at 0x%" PRIx64 ": %s>", stack->address,
-				 cpeek_status_text((int32_t)stack->status));
+		sink_span_format(sink, SINK_MARK, "  <the chain of frames is broken at 0x%" PRIx64 ": %s>",
+				 stack->address, cpeek_status_text((int32_t)stack->status));
 		sink_line(sink, NULL);
 	}
 	return status;
@@ -123,8 +123,10 @@ const struct command command_bt = {
 			.name = "bt",
 			.usage = "bt [--all] [--locals] [--full]",
 			.summary = "Python call stacks, most recent call first",
-			.help = "Shows the Python frames of the selected thread (the one that crashed, or that the debugger "
-				"selected), most recent call first, with the source line where its file can be read. With "
+			.help = "Shows the Python frames of the selected thread (the one that crashed, or that the "
+				"debugger "
+				"selected), most recent call first, with the source line where its file can be read. "
+				"With "
 				"--locals each frame's arguments, locals, cell and free variables follow.",
 			.arguments = arguments,
 			.argument_count = sizeof(arguments) / sizeof(*arguments),

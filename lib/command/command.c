@@ -91,8 +91,8 @@ static enum cpeek_status set_argument(struct error *error, const struct command 
 		return CPEEK_OK;
 	arguments->items[index].number = strtoull(text, &end, 0);
 	if (*text < '0' || *text > '9' || *end)
-		return error_set(error, CPEEK_USAGE, "%s takes a number, not \"%.80s\"; usage: %s", argument->name, text,
-				 command->description.usage);
+		return error_set(error, CPEEK_USAGE, "%s takes a number, not \"%.80s\"; usage: %s", argument->name,
+				 text, command->description.usage);
 	return CPEEK_OK;
 }
 
@@ -123,8 +123,8 @@ static enum cpeek_status take_option(struct error *error, const struct command *
 		arguments->items[index].given = true;
 		return CPEEK_OK;
 	}
-	struct word value = equals ? (struct word){equals + 1, (size_t)(word.text + word.length - equals - 1)}
-				   : next_word(at);
+	struct word value =
+		equals ? (struct word){equals + 1, (size_t)(word.text + word.length - equals - 1)} : next_word(at);
 	if (value.length == 0)
 		return error_set(error, CPEEK_USAGE, "%s needs a value; usage: %s", argument->name,
 				 command->description.usage);
@@ -161,8 +161,8 @@ static enum cpeek_status parse(struct cpeek_session *session, const struct comma
 			TRY(take_option(&session->error, command, option, word, &at, &arguments));
 		} else if (rest == SIZE_MAX || (word.length > 2 && memcmp(word.text, "--", 2) == 0)) {
 			return error_set(&session->error, CPEEK_USAGE, "%s does not take \"%.*s\"; usage: %s",
-					 command->description.name, word.length > 80 ? 80 : (int)word.length, word.text,
-					 command->description.usage);
+					 command->description.name, word.length > 80 ? 80 : (int)word.length,
+					 word.text, command->description.usage);
 		} else if (!rest_start) {
 			rest_start = word.text;
 			rest_end = word.text + word.length;
@@ -178,8 +178,9 @@ static enum cpeek_status parse(struct cpeek_session *session, const struct comma
 	}
 	for (size_t i = 0; i < command->description.argument_count; i++)
 		if (command->description.arguments[i].required && !arguments.items[i].given)
-			return error_set(&session->error, CPEEK_USAGE, "%s needs %s; usage: %s", command->description.name,
-					 command->description.arguments[i].name, command->description.usage);
+			return error_set(&session->error, CPEEK_USAGE, "%s needs %s; usage: %s",
+					 command->description.name, command->description.arguments[i].name,
+					 command->description.usage);
 	*ret = arguments;
 	return CPEEK_OK;
 }
@@ -198,7 +199,8 @@ static void show_left_out(const struct cpeek_session *session, bool unreadable, 
 }
 
 static enum cpeek_status run_parsed(struct cpeek_session *session, const struct command *command,
-				    const struct arguments *arguments, uint32_t format, cpeek_write_fn write, void *arg)
+				    const struct arguments *arguments, uint32_t format, cpeek_write_fn write,
+				    void *arg)
 {
 	struct sink *sink = session->json ? sink_create_json(write, arg)
 					  : sink_create_text(write, arg, format & CPEEK_COLOR, session->width);

@@ -109,7 +109,8 @@ static enum cpeek_status parse_name(struct parser *parser, target_addr *ret)
 		return usage(parser);
 	enum cpeek_status status = find_name(session, parser->at, length, ret);
 	if (status == CPEEK_NOT_FOUND)
-		return error_set(&session->error, status, "'%.*s' not found", length > 200 ? 200 : (int)length, parser->at);
+		return error_set(&session->error, status, "'%.*s' not found", length > 200 ? 200 : (int)length,
+				 parser->at);
 	if (status == CPEEK_OK)
 		parser->at += length;
 	return status;
@@ -133,7 +134,8 @@ static enum cpeek_status parse_debugger(struct parser *parser, target_addr *ret)
 	struct cpeek_session *session = parser->session;
 	char text[NAME_MAX_BYTES];
 	uint64_t value;
-	const size_t length = 1 + strspn(parser->at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+	const size_t length =
+		1 + strspn(parser->at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
 	if (!session->host.evaluate)
 		return error_set(&session->error, CPEEK_USAGE, "\"%.80s\" needs a debugger: pass an address instead",
@@ -160,8 +162,8 @@ static enum cpeek_status find_attribute(struct cpeek_session *session, target_ad
 		*ret = object.type->address;
 		return CPEEK_OK;
 	}
-	if (length == 8 && memcmp(name, "__dict__", 8) == 0 && object_read_attributes(&object, &attributes) == CPEEK_OK &&
-	    attributes.dict) {
+	if (length == 8 && memcmp(name, "__dict__", 8) == 0 &&
+	    object_read_attributes(&object, &attributes) == CPEEK_OK && attributes.dict) {
 		*ret = attributes.dict;
 		return CPEEK_OK;
 	}
@@ -314,6 +316,7 @@ enum cpeek_status expression_evaluate(struct cpeek_session *session, const char 
 				 (unsigned long long)session->target->fault_address,
 				 target_hole_text(session->target->fault_hole));
 	if (status == CPEEK_CORRUPT)
-		return error_set(&session->error, status, "cannot follow \"%.200s\": what lies there is no object", text);
+		return error_set(&session->error, status, "cannot follow \"%.200s\": what lies there is no object",
+				 text);
 	return status;
 }

@@ -52,7 +52,8 @@ static enum cpeek_status run_frame(struct cpeek_session *session, const struct a
 		const char *text = arguments->items[0].text;
 		unsigned long long number = strtoull(text, &end, 10);
 		if (*text < '0' || *text > '9' || *end)
-			return error_set(&session->error, CPEEK_USAGE, "frame takes a number, 0 is the newest; usage: frame [N]");
+			return error_set(&session->error, CPEEK_USAGE,
+					 "frame takes a number, 0 is the newest; usage: frame [N]");
 		if (number >= stack->count)
 			return error_set(&session->error, CPEEK_NOT_FOUND,
 					 "there is no frame %llu: the selected thread has %zu, from 0", number,

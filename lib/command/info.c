@@ -141,8 +141,10 @@ const struct command command_info = {
 			.name = "info",
 			.usage = "info",
 			.summary = "The CPython of the target: version, build, threads, and what is missing",
-			.help = "Tells the version and flavour of the CPython in the target and by which evidence they "
-				"were found, how many interpreters and threads it has, what killed the process, and which "
+			.help = "Tells the version and flavour of the CPython in the target and by which evidence "
+				"they "
+				"were found, how many interpreters and threads it has, what killed the process, and "
+				"which "
 				"of its files are missing here or are of another build.",
 		},
 	.run = run,

@@ -66,8 +66,10 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 		TRY(parse_range(session, arguments->items[0].text, &start, &end));
 	enum cpeek_status status = frame_read_filename(session->objects, frame, &file);
 	if (status == CPEEK_OK && source_line_count(session->source, session->sysroot, strbuf_text(&file)) == 0)
-		status = error_set(&session->error, CPEEK_NOT_FOUND, "Unable to open %.400s: --sysroot DIR says where the "
-				   "target's files are", strbuf_text(&file));
+		status = error_set(&session->error, CPEEK_NOT_FOUND,
+				   "Unable to open %.400s: --sysroot DIR says where the "
+				   "target's files are",
+				   strbuf_text(&file));
 	if (status == CPEEK_OK) {
 		sink_object(sink, NULL);
 		sink_bytes(sink, "file", strbuf_text(&file), file.length);
@@ -90,7 +92,8 @@ const struct command command_list = {
 			.name = "list",
 			.usage = "list [START[,END]]",
 			.summary = "The source around the selected frame's line",
-			.help = "Shows the source lines around the selected frame's current line, which is marked with >, or "
+			.help = "Shows the source lines around the selected frame's current line, which is marked "
+				"with >, or "
 				"from START on, or from START to END.",
 			.arguments = arguments,
 			.argument_count = 1,

@@ -11,7 +11,8 @@ static unsigned what_of(const struct arguments *arguments)
 	return arguments->items[0].given ? SHOW_FULL : SHOW_BRIEF;
 }
 
-static enum cpeek_status run_locals(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)
+static enum cpeek_status run_locals(struct cpeek_session *session, const struct arguments *arguments,
+				    struct sink *sink)
 {
 	const struct frame *frame;
 
@@ -70,7 +71,8 @@ const struct command command_locals = {
 			.name = "locals",
 			.usage = "locals [--full]",
 			.summary = "The local variables of the selected frame",
-			.help = "Shows arguments, locals, cell and free variables of the selected frame, in the order of "
+			.help = "Shows arguments, locals, cell and free variables of the selected frame, in the order "
+				"of "
 				"locals(); in a module or a class body, its namespace.",
 			.arguments = arguments,
 			.argument_count = 1,

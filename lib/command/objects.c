@@ -103,9 +103,9 @@ static bool wanted(const struct arguments *arguments, const struct object *objec
 static enum cpeek_status show_all(const struct listing *listing, const struct heap *heap)
 {
 	struct cpeek_session *session = listing->session;
-	const uint64_t limit =
-		listing->arguments->items[ARGUMENT_LIMIT].given ? listing->arguments->items[ARGUMENT_LIMIT].number
-								: UINT64_MAX;
+	const uint64_t limit = listing->arguments->items[ARGUMENT_LIMIT].given
+				       ? listing->arguments->items[ARGUMENT_LIMIT].number
+				       : UINT64_MAX;
 	struct object object;
 	uint64_t shown = 0, more = 0;
 
@@ -146,12 +146,14 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	enum cpeek_status status = show_all(&listing, &heap);
 	if (heap.cut) {
 		session->partial = true;
-		sink_span(sink, SINK_MARK, "there are more references than memory has room for: objects were left out");
+		sink_span(sink, SINK_MARK,
+			  "there are more references than memory has room for: objects were left out");
 		sink_line(sink, NULL);
 	}
 	if (heap.unreadable || heap.lists_partial) {
 		session->partial = true;
-		sink_span_format(sink, SINK_MARK, "%" PRIu64 " references lead to no readable object, the first to 0x%" PRIx64 "%s",
+		sink_span_format(sink, SINK_MARK,
+				 "%" PRIu64 " references lead to no readable object, the first to 0x%" PRIx64 "%s",
 				 heap.unreadable, heap.first_unreadable,
 				 heap.lists_partial ? "; a list of the collector is broken" : "");
 		sink_line(sink, NULL);
@@ -174,8 +176,10 @@ const struct command command_objects = {
 			.name = "objects",
 			.usage = "objects [--type T] [--referents] [--repr] [--limit N]",
 			.summary = "Every object, one a line",
-			.help = "Lists the objects on the collector's lists, and all that is reachable from them, from frames and "
-				"from interpreters: address, type, size (sys.getsizeof), reference count, and whether the "
+			.help = "Lists the objects on the collector's lists, and all that is reachable from them, "
+				"from frames and "
+				"from interpreters: address, type, size (sys.getsizeof), reference count, and whether "
+				"the "
 				"collector tracks it. With --json one JSON document a line.",
 			.arguments = arguments,
 			.argument_count = sizeof(arguments) / sizeof(*arguments),

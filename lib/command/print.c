@@ -26,8 +26,8 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 
 static const struct cpeek_argument arguments[] = {
 	[ARGUMENT_FULL] = {"--full", "in full, not cut at the limits", CPEEK_ARGUMENT_FLAG, 0},
-	[ARGUMENT_EXPR] = {"EXPR", "an address (0x7f…), a name, or a path: self.cache['k'][0].name", CPEEK_ARGUMENT_REST,
-			   1},
+	[ARGUMENT_EXPR] = {"EXPR", "an address (0x7f…), a name, or a path: self.cache['k'][0].name",
+			   CPEEK_ARGUMENT_REST, 1},
 };
 
 const struct command command_print = {
@@ -36,8 +36,10 @@ const struct command command_print = {
 			.name = "print",
 			.usage = "print [--full] EXPR",
 			.summary = "An object as CPython's repr would show it",
-			.help = "Shows the object that EXPR names: an address, a debugger expression ($rdi, in a debugger), a "
-				"path in the selected Python frame (locals, then globals, then builtins; .attribute and "
+			.help = "Shows the object that EXPR names: an address, a debugger expression ($rdi, in a "
+				"debugger), a "
+				"path in the selected Python frame (locals, then globals, then builtins; .attribute "
+				"and "
 				"[index or key] are looked up in memory, nothing is executed), a type or a module.",
 			.arguments = arguments,
 			.argument_count = sizeof(arguments) / sizeof(*arguments),

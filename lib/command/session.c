@@ -162,7 +162,8 @@ static size_t find_thread(const struct python *python, uint64_t native_id)
 
 enum cpeek_status session_refresh(struct cpeek_session *session)
 {
-	const uint64_t selected = session->thread != SIZE_MAX ? session->python->threads[session->thread].native_id : 0;
+	const uint64_t selected =
+		session->thread != SIZE_MAX ? session->python->threads[session->thread].native_id : 0;
 
 	forget_stack(session);
 	objects_forget(session->objects); /* types may have come and gone */

@@ -23,7 +23,7 @@ struct cpeek_session {
 	char *sysroot; /* NULL: none */
 
 	/* What is selected. The stack is read when a command first needs it. */
-	size_t thread; /* index into python->threads; SIZE_MAX: none */
+	size_t thread;           /* index into python->threads; SIZE_MAX: none */
 	uint64_t unknown_thread; /* the host's selected thread, when no Python thread is on it; 0: none */
 	size_t frame;
 	struct stack stack;

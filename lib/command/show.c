@@ -157,13 +157,15 @@ static enum cpeek_status frame_text(struct cpeek_session *session, struct sink *
 				    enum cpeek_status (*read)(struct objects *, const struct frame *, struct strbuf *))
 {
 	strbuf_clear(&session->text);
-	enum cpeek_status status = frame->status == CPEEK_OK ? read(session->objects, frame, &session->text) : frame->status;
+	enum cpeek_status status =
+		frame->status == CPEEK_OK ? read(session->objects, frame, &session->text) : frame->status;
 	if (fatal(status))
 		return status;
 	if (status != CPEEK_OK) {
 		session->partial = true;
 		strbuf_clear(&session->text);
-		strbuf_printf(&session->text, "<unreadable 0x%" PRIx64 ">", frame->code ? frame->code : frame->address);
+		strbuf_printf(&session->text, "<unreadable 0x%" PRIx64 ">",
+			      frame->code ? frame->code : frame->address);
 		sink_null(sink, field);
 	} else {
 		sink_bytes(sink, field, strbuf_text(&session->text), session->text.length);

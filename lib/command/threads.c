@@ -75,7 +75,8 @@ const struct command command_threads = {
 			.usage = "threads",
 			.summary = "Every thread: ids, name, interpreter, GIL, and where it is",
 			.help = "Lists the thread states of every interpreter: the id of the kernel's thread (LWP), "
-				"threading's ident, the name that threading knows, the interpreter, whether it holds the "
+				"threading's ident, the name that threading knows, the interpreter, whether it holds "
+				"the "
 				"GIL, and the function, file and line of its newest frame.",
 		},
 	.run = run,

@@ -12,7 +12,7 @@ struct heap {
 	size_t count, capacity;
 	struct map seen;
 	/* What kept it from being complete; all that was found is there. */
-	uint64_t unreadable;       /* references to what is no object, or cannot be read */
+	uint64_t unreadable; /* references to what is no object, or cannot be read */
 	target_addr first_unreadable;
 	bool lists_partial; /* a list of the collector is broken */
 	bool cut;           /* there were more references than memory has room for: counts that lie */

@@ -101,7 +101,8 @@ static enum cpeek_status alias_decode(const struct object *object, struct value 
 			break;
 		}
 		TRY(object_read(objects, item.value, &argument));
-		if (layout_trait(objects->layout, TRAIT_ALIAS_NAMES_IN_LISTS) && strcmp(argument.type->tp_name, "list") == 0)
+		if (layout_trait(objects->layout, TRAIT_ALIAS_NAMES_IN_LISTS) &&
+		    strcmp(argument.type->tp_name, "list") == 0)
 			TRY(put_list(value, &argument));
 		else
 			TRY(put_argument(value, objects, item.value));

@@ -28,12 +28,14 @@ static enum cpeek_status find_in_dict(const struct object *object, const char *n
 	return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
 }
 
-static enum cpeek_status find_in_members(const struct object *object, const char *name, size_t length, target_addr *ret)
+static enum cpeek_status find_in_members(const struct object *object, const char *name, size_t length,
+					 target_addr *ret)
 {
 	for (const struct type *type = object->type; type; type = type->base_type) {
 		for (size_t i = 0; i < type->member_count; i++) {
 			target_addr found;
-			if (strlen(type->members[i].name) != length || memcmp(type->members[i].name, name, length) != 0)
+			if (strlen(type->members[i].name) != length ||
+			    memcmp(type->members[i].name, name, length) != 0)
 				continue;
 			TRY(target_read_pointer(object->objects->target, object->address + type->members[i].offset,
 						&found));
@@ -46,8 +48,8 @@ static enum cpeek_status find_in_members(const struct object *object, const char
 	return CPEEK_NOT_FOUND;
 }
 
-enum cpeek_status type_find_attribute(struct objects *objects, const struct type *type, const char *name, size_t length,
-				      target_addr *ret)
+enum cpeek_status type_find_attribute(struct objects *objects, const struct type *type, const char *name,
+				      size_t length, target_addr *ret)
 {
 	struct object mro;
 	struct items items;

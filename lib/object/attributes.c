@@ -71,7 +71,8 @@ enum cpeek_status object_read_attributes(const struct object *object, struct att
 	} else if (type->flags & TYPE_MANAGED_DICT) {
 		TRY(read_managed(object, &found));
 		if (found.values)
-			TRY(field_read(object->objects, type->address, FIELD_PyHeapTypeObject_ht_cached_keys, &found.keys));
+			TRY(field_read(object->objects, type->address, FIELD_PyHeapTypeObject_ht_cached_keys,
+				       &found.keys));
 		if (!found.keys)
 			found.values = 0;
 	} else if (type->dictoffset != 0) {

@@ -25,9 +25,9 @@ static const struct format {
 	char letter;
 	enum kind kind;
 } formats[] = {
-	{'b', KIND_SIGNED},   {'h', KIND_SIGNED},   {'i', KIND_SIGNED},   {'l', KIND_SIGNED},   {'q', KIND_SIGNED},
-	{'B', KIND_UNSIGNED}, {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED}, {'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},
-	{'?', KIND_BOOL},     {'f', KIND_FLOAT},    {'d', KIND_DOUBLE},   {'c', KIND_BYTE},     {'P', KIND_POINTER},
+	{'b', KIND_SIGNED},    {'h', KIND_SIGNED},   {'i', KIND_SIGNED},   {'l', KIND_SIGNED},   {'q', KIND_SIGNED},
+	{'B', KIND_UNSIGNED},  {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED}, {'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},
+	{'?', KIND_BOOL},      {'f', KIND_FLOAT},    {'d', KIND_DOUBLE},   {'c', KIND_BYTE},     {'P', KIND_POINTER},
 	{'u', KIND_CHARACTER}, {'O', KIND_OBJECT},
 };
 
@@ -150,7 +150,7 @@ static enum cpeek_status simple_decode(const struct object *object, struct value
 
 /* PyCData_traverse() */
 static const enum layout_field simple_fields[] = {FIELD_CDataObject_b_objects, FIELD_CDataObject_b_base,
-						 FIELD_PyObject_ob_type};
+						  FIELD_PyObject_ob_type};
 
 const struct object_type object_type_simple = {
 	.name = "_ctypes._SimpleCData",

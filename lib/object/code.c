@@ -23,13 +23,20 @@ static enum cpeek_status code_decode(const struct object *object, struct value *
 static enum cpeek_status code_edges(const struct object *object, struct edges *edges)
 {
 	static const enum layout_field fields[] = {
-		FIELD_PyCodeObject_co_consts,       FIELD_PyCodeObject_co_names,
-		FIELD_PyCodeObject_co_code,         FIELD_PyCodeObject_co_varnames,
-		FIELD_PyCodeObject_co_freevars,     FIELD_PyCodeObject_co_cellvars,
-		FIELD_PyCodeObject_co_localsplusnames, FIELD_PyCodeObject_co_localspluskinds,
-		FIELD_PyCodeObject_co_filename,     FIELD_PyCodeObject_co_name,
-		FIELD_PyCodeObject_co_qualname,     FIELD_PyCodeObject_co_lnotab,
-		FIELD_PyCodeObject_co_linetable,    FIELD_PyCodeObject_co_exceptiontable,
+		FIELD_PyCodeObject_co_consts,
+		FIELD_PyCodeObject_co_names,
+		FIELD_PyCodeObject_co_code,
+		FIELD_PyCodeObject_co_varnames,
+		FIELD_PyCodeObject_co_freevars,
+		FIELD_PyCodeObject_co_cellvars,
+		FIELD_PyCodeObject_co_localsplusnames,
+		FIELD_PyCodeObject_co_localspluskinds,
+		FIELD_PyCodeObject_co_filename,
+		FIELD_PyCodeObject_co_name,
+		FIELD_PyCodeObject_co_qualname,
+		FIELD_PyCodeObject_co_lnotab,
+		FIELD_PyCodeObject_co_linetable,
+		FIELD_PyCodeObject_co_exceptiontable,
 		FIELD_PyCodeObject__co_code,
 	};
 	static const enum layout_field cached[] = {
@@ -69,8 +76,8 @@ static enum cpeek_status size_of_parts(const struct object *object, uint64_t *re
 		TRY(field_read(objects, object_get(object, FIELD_PyCodeObject_co_code), FIELD_PyVarObject_ob_size,
 			       &count));
 		/* a byte of co_opcache_map for each instruction of two */
-		size += count / 2 + object_get(object, FIELD_PyCodeObject_co_opcache_size) *
-					    layout->structs[STRUCT__PyOpcache];
+		size += count / 2 +
+			object_get(object, FIELD_PyCodeObject_co_opcache_size) * layout->structs[STRUCT__PyOpcache];
 	}
 	*ret = size;
 	return CPEEK_OK;

@@ -89,8 +89,8 @@ static enum cpeek_status node_edges(const struct object *object, target_addr arr
 
 static enum cpeek_status bitmap_edges(const struct object *object, struct edges *edges)
 {
-	return node_edges(object, object_field_address(object, FIELD_PyHamtNode_Bitmap_b_array), object->ob_size,
-			  true, edges);
+	return node_edges(object, object_field_address(object, FIELD_PyHamtNode_Bitmap_b_array), object->ob_size, true,
+			  edges);
 }
 
 static enum cpeek_status collision_edges(const struct object *object, struct edges *edges)

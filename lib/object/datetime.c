@@ -243,7 +243,8 @@ static enum cpeek_status calendar_decode(const struct object *object, struct val
 
 static enum cpeek_status calendar_edges(const struct object *object, struct edges *edges)
 {
-	return sequence_edges(object, object_field_address(object, FIELD_PyTupleObject_ob_item), object->ob_size, edges);
+	return sequence_edges(object, object_field_address(object, FIELD_PyTupleObject_ob_item), object->ob_size,
+			      edges);
 }
 
 const struct object_type object_type_calendar_date = {

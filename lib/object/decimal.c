@@ -35,7 +35,8 @@ static enum cpeek_status coefficient_open(const struct object *object, struct co
 	ret->word_size = size;
 	ret->word_digits = size == 8 ? WORD_DIGITS_MAX : 9;
 	ret->words = object_get_signed(object, FIELD_PyDecObject_dec_len);
-	TRY(table_open(object->objects, object_get(object, FIELD_PyDecObject_dec_data), ret->words, size, &ret->table));
+	TRY(table_open(object->objects, object_get(object, FIELD_PyDecObject_dec_data), ret->words, size,
+		       &ret->table));
 	/* As table_open() has found room for the words, their number times 19 is a number. */
 	if (digits <= 0 || ((uint64_t)digits - 1) / ret->word_digits + 1 != (uint64_t)ret->words)
 		return CPEEK_CORRUPT;

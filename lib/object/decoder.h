@@ -29,7 +29,7 @@ struct items {
 	struct table other; /* a second one: split values, … */
 	uint64_t index, end;
 	uint64_t state[4];
-	uint64_t count; /* how many items there are in all, as the container says */
+	uint64_t count;                  /* how many items there are in all, as the container says */
 	const struct object_type *under; /* for a view: whose next it goes through */
 	uint8_t form;                    /* the decoder's own: how its table is read */
 	bool pairs;                      /* a key and its value are shown as "(key, value)", not "key: value" */
@@ -98,10 +98,10 @@ struct strbuf *value_buffer(struct value *value);
 /* ---- The decoder itself ---- */
 
 struct object_type {
-	const char *name;              /* tp_name: "list"; "a|b" when versions differ */
+	const char *name; /* tp_name: "list"; "a|b" when versions differ */
 	/* For types that no name tells: whether a type of C code is one. Asked when no name fits. */
 	bool (*matches)(struct objects *objects, const struct type *type);
-	enum layout_struct structure;  /* tp_basicsize must cover it */
+	enum layout_struct structure; /* tp_basicsize must cover it */
 	/* What repr() says. NULL: <module.T object at 0x…>. Errors are turned into a marker by the caller. */
 	enum cpeek_status (*decode)(const struct object *object, struct value *value);
 	/* For containers: start an iteration; go to the next item (END after the last). NULL: not a container. */
@@ -140,8 +140,8 @@ enum cpeek_status attributes_start(const struct object *object, struct items *re
 /* One of them by name, slots and class attributes included; no descriptor is called. NOT_FOUND, FAULT, CORRUPT. */
 enum cpeek_status attribute_find(const struct object *object, const char *name, size_t length, target_addr *ret);
 /* The same along a type's own MRO: what its instances inherit. */
-enum cpeek_status type_find_attribute(struct objects *objects, const struct type *type, const char *name, size_t length,
-				      target_addr *ret);
+enum cpeek_status type_find_attribute(struct objects *objects, const struct type *type, const char *name,
+				      size_t length, target_addr *ret);
 
 /* ---- Scalars that other layers need ---- */
 

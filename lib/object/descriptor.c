@@ -72,7 +72,8 @@ static enum cpeek_status wrapper_decode(const struct object *object, struct valu
 	struct object bound;
 	uint64_t base, name;
 
-	TRY(field_read(objects, object_get(object, FIELD_wrapperobject_descr), FIELD_PyWrapperDescrObject_d_base, &base));
+	TRY(field_read(objects, object_get(object, FIELD_wrapperobject_descr), FIELD_PyWrapperDescrObject_d_base,
+		       &base));
 	TRY(field_read(objects, base, FIELD_wrapperbase_name, &name));
 	TRY(object_read(objects, self, &bound));
 	value_text(value, "<method-wrapper '");

@@ -204,7 +204,7 @@ enum cpeek_status dict_size(const struct object *object, uint64_t *ret)
 	if (object_get(object, FIELD_PyDictObject_ma_values)) {
 		/* As many as the keys have entries, taken and free. */
 		uint64_t capacity = layout_trait(layout, TRAIT_DICT_SPLIT_BARE_VALUES) ? keys.slots * 2 / 3
-										     : keys.nentries + keys.usable;
+										       : keys.nentries + keys.usable;
 		size += capacity * layout->pointer_size;
 	}
 	*ret = size + (keys.refcount == 1 ? keys.size : 0);

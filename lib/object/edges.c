@@ -160,8 +160,7 @@ enum cpeek_status object_walk_edges(const struct object *object, edge_fn found, 
 	const struct layout *layout = object->objects->layout;
 	const struct type *const type = object->type, *base = type;
 	enum cpeek_status status = CPEEK_OK;
-	struct edges edges = {
-		.found = found, .arg = arg, .gc = object_is_gc(object), .status = CPEEK_OK};
+	struct edges edges = {.found = found, .arg = arg, .gc = object_is_gc(object), .status = CPEEK_OK};
 
 	for (; base && base->python_class; base = base->base_type)
 		note(&status, add_members(object, base, &edges));

@@ -89,11 +89,12 @@ static enum cpeek_status iterator_edges(const struct object *object, struct edge
 	const uint64_t count = object_get(object, FIELD_ElementIterObject_parent_stack_used);
 	struct table table;
 
-	TRY(table_open(objects, object_get(object, FIELD_ElementIterObject_parent_stack), (int64_t)count, stride, &table));
+	TRY(table_open(objects, object_get(object, FIELD_ElementIterObject_parent_stack), (int64_t)count, stride,
+		       &table));
 	for (uint64_t i = count; i-- > 0;) {
 		target_addr parent;
-		TRY(table_read_pointer(
-			&table, i * stride + layout_offset(objects->layout, FIELD_ParentLocator_parent), &parent));
+		TRY(table_read_pointer(&table, i * stride + layout_offset(objects->layout, FIELD_ParentLocator_parent),
+				       &parent));
 		edges_add(edges, EDGE_INDEX, parent, NULL, i, true);
 	}
 	edges_add_field(edges, object, FIELD_ElementIterObject_root_element);

@@ -54,7 +54,8 @@ EXCEPTION(syntax_error, "SyntaxError", PySyntaxErrorObject, FIELD_PySyntaxErrorO
 	  FIELD_PySyntaxErrorObject_end_lineno, FIELD_PySyntaxErrorObject_end_offset, FIELD_PySyntaxErrorObject_text,
 	  FIELD_PySyntaxErrorObject_print_file_and_line, FIELD_PySyntaxErrorObject_metadata, BASE_FIELDS)
 EXCEPTION(import_error, "ImportError", PyImportErrorObject, FIELD_PyImportErrorObject_msg,
-	  FIELD_PyImportErrorObject_name, FIELD_PyImportErrorObject_path, FIELD_PyImportErrorObject_name_from, BASE_FIELDS)
+	  FIELD_PyImportErrorObject_name, FIELD_PyImportErrorObject_path, FIELD_PyImportErrorObject_name_from,
+	  BASE_FIELDS)
 #define UNICODE_FIELDS                                                                                                \
 	FIELD_PyUnicodeErrorObject_encoding, FIELD_PyUnicodeErrorObject_object, FIELD_PyUnicodeErrorObject_reason,    \
 		BASE_FIELDS

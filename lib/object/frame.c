@@ -82,7 +82,8 @@ static enum cpeek_status frame_size(const struct object *object, uint64_t *ret)
 
 const struct object_type object_type_frame = {
 	.name = "frame",
-	.structure = STRUCT_PyObject, /* to 3.10 the first slot counts as part of it, so that tp_basicsize is smaller */
+	.structure =
+		STRUCT_PyObject, /* to 3.10 the first slot counts as part of it, so that tp_basicsize is smaller */
 	.decode = frame_decode,
 	.edges = frame_edges,
 	.size = frame_size,

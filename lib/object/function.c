@@ -14,13 +14,13 @@ static enum cpeek_status function_decode(const struct object *object, struct val
 
 /* func_traverse() */
 static const enum layout_field function_fields[] = {
-	FIELD_PyFunctionObject_func_code,       FIELD_PyFunctionObject_func_globals,
-	FIELD_PyFunctionObject_func_builtins,   FIELD_PyFunctionObject_func_module,
-	FIELD_PyFunctionObject_func_defaults,   FIELD_PyFunctionObject_func_kwdefaults,
-	FIELD_PyFunctionObject_func_doc,        FIELD_PyFunctionObject_func_name,
-	FIELD_PyFunctionObject_func_dict,       FIELD_PyFunctionObject_func_closure,
+	FIELD_PyFunctionObject_func_code,        FIELD_PyFunctionObject_func_globals,
+	FIELD_PyFunctionObject_func_builtins,    FIELD_PyFunctionObject_func_module,
+	FIELD_PyFunctionObject_func_defaults,    FIELD_PyFunctionObject_func_kwdefaults,
+	FIELD_PyFunctionObject_func_doc,         FIELD_PyFunctionObject_func_name,
+	FIELD_PyFunctionObject_func_dict,        FIELD_PyFunctionObject_func_closure,
 	FIELD_PyFunctionObject_func_annotations, FIELD_PyFunctionObject_func_annotate,
-	FIELD_PyFunctionObject_func_typeparams, FIELD_PyFunctionObject_func_qualname,
+	FIELD_PyFunctionObject_func_typeparams,  FIELD_PyFunctionObject_func_qualname,
 };
 
 const struct object_type object_type_function = {

@@ -5,9 +5,8 @@
 
 /* scanner_traverse() of Modules/_json.c */
 static const enum layout_field scanner_fields[] = {
-	FIELD_PyScannerObject_object_hook, FIELD_PyScannerObject_object_pairs_hook,
-	FIELD_PyScannerObject_parse_float, FIELD_PyScannerObject_parse_int,
-	FIELD_PyScannerObject_parse_constant,
+	FIELD_PyScannerObject_object_hook, FIELD_PyScannerObject_object_pairs_hook, FIELD_PyScannerObject_parse_float,
+	FIELD_PyScannerObject_parse_int,   FIELD_PyScannerObject_parse_constant,
 };
 
 static enum cpeek_status scanner_edges(const struct object *object, struct edges *edges)

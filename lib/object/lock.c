@@ -9,8 +9,9 @@
 static enum cpeek_status lock_decode(const struct object *object, struct value *value)
 {
 	const struct layout *layout = object->objects->layout;
-	const bool locked = layout_has(layout, FIELD_lockobject_locked) ? object_get(object, FIELD_lockobject_locked) != 0
-									: object_get(object, FIELD_lockobject_lock) & 1;
+	const bool locked = layout_has(layout, FIELD_lockobject_locked)
+				    ? object_get(object, FIELD_lockobject_locked) != 0
+				    : object_get(object, FIELD_lockobject_lock) & 1;
 
 	value_format(value, "<%s %s object at 0x%" PRIx64 ">", locked ? "locked" : "unlocked", object->type->tp_name,
 		     object->address);

@@ -58,7 +58,7 @@ static bool put_by_loader(struct value *value, struct objects *objects, target_a
 {
 	const char *what = is_loader(objects, loader, "BuiltinImporter")  ? "built-in"
 			   : is_loader(objects, loader, "FrozenImporter") ? "frozen"
-			   : is_namespace_loader(objects, loader)	  ? "namespace"
+			   : is_namespace_loader(objects, loader)         ? "namespace"
 									  : NULL;
 	target_addr name = find(objects, module, "__name__");
 
@@ -88,7 +88,8 @@ static void put_by_spec(struct value *value, struct objects *objects, target_add
 		value_text(value, " (");
 		value_object(value, loader);
 		value_text(value, ")>");
-	} else if (int_read(objects, find(objects, spec, "_set_fileattr"), &has_location) == CPEEK_OK && has_location) {
+	} else if (int_read(objects, find(objects, spec, "_set_fileattr"), &has_location) == CPEEK_OK &&
+		   has_location) {
 		value_text(value, " from ");
 		value_object(value, origin);
 		value_text(value, ">");

@@ -8,18 +8,25 @@
 #include <string.h>
 
 enum {
-	STATE_MAX = 1 << 16,    /* bytes; more of one module is taken for damage */
-	OUTSIDE_MAX = 1 << 16,  /* items that a state keeps elsewhere */
+	STATE_MAX = 1 << 16,   /* bytes; more of one module is taken for damage */
+	OUTSIDE_MAX = 1 << 16, /* items that a state keeps elsewhere */
 };
 
 /* Names and numbers that a module made beforehand and does not visit, as nothing can be reached through them. */
 static const struct {
 	const char *module, *type;
 } unvisited[] = {
-	{"_csv", "str"},	       {"_datetime", "int"},	 {"_datetime", "datetime.datetime"},
-	{"decimal", "str"},	       {"_elementtree", "str"},	 {"_multibytecodec", "str"},
-	{"_random", "wrapper_descriptor"}, {"_signal", "int"},	 {"_sqlite3", "str"},
-	{"_ssl", "str"},	       {"array", "str"},
+	{"_csv", "str"},
+	{"_datetime", "int"},
+	{"_datetime", "datetime.datetime"},
+	{"decimal", "str"},
+	{"_elementtree", "str"},
+	{"_multibytecodec", "str"},
+	{"_random", "wrapper_descriptor"},
+	{"_signal", "int"},
+	{"_sqlite3", "str"},
+	{"_ssl", "str"},
+	{"array", "str"},
 };
 
 static bool is_visited(const char *module, const struct type *type)
@@ -54,8 +61,8 @@ static bool probe_object(struct objects *objects, target_addr address, struct ob
 	       object_read(objects, address, ret) == CPEEK_OK;
 }
 
-static enum cpeek_status add_field(struct objects *objects, target_addr address, enum layout_field field, uint64_t index,
-				   struct edges *edges)
+static enum cpeek_status add_field(struct objects *objects, target_addr address, enum layout_field field,
+				   uint64_t index, struct edges *edges)
 {
 	uint64_t value;
 
@@ -171,8 +178,7 @@ enum cpeek_status module_state_edges(const struct object *object, struct edges *
 		target_addr value;
 		TRY(table_read_pointer(&table, i * word, &value));
 		if (!is_borrowed(objects->layout, module, i * word) && probe_object(objects, value, &found))
-			edges_add(edges, EDGE_FIELD, value, "md_state", i,
-				  traverse && is_visited(module, found.type));
+			edges_add(edges, EDGE_FIELD, value, "md_state", i, traverse && is_visited(module, found.type));
 	}
 	return add_outside(objects, module, state, edges);
 }

@@ -161,7 +161,8 @@ enum cpeek_status object_read_size(const struct object *object, uint64_t *ret)
 		size = (uint64_t)type->basicsize + (uint64_t)type->itemsize * items;
 	}
 	/* _PySys_GetSizeOf() in Python/sysmodule.c */
-	if (object_is_gc(object) || (type->flags & TYPE_HAVE_GC && layout_trait(layout, TRAIT_SIZEOF_STATIC_TYPE_WITH_GC_HEAD)))
+	if (object_is_gc(object) ||
+	    (type->flags & TYPE_HAVE_GC && layout_trait(layout, TRAIT_SIZEOF_STATIC_TYPE_WITH_GC_HEAD)))
 		size += layout->structs[STRUCT_PyGC_Head];
 	if (type->flags & (TYPE_MANAGED_DICT | TYPE_MANAGED_WEAKREF))
 		size += 2u * layout->pointer_size;

@@ -31,13 +31,13 @@ enum {
 };
 
 /* tp_flags, Include/object.h (3.6 to 3.15; the versions in brackets are those that know the bit). */
-#define TYPE_INLINE_VALUES ((uint64_t)1 << 2)    /* 3.13+ */
-#define TYPE_MANAGED_WEAKREF ((uint64_t)1 << 3)  /* 3.12+ */
-#define TYPE_MANAGED_DICT ((uint64_t)1 << 4)     /* 3.11+ */
+#define TYPE_INLINE_VALUES ((uint64_t)1 << 2)   /* 3.13+ */
+#define TYPE_MANAGED_WEAKREF ((uint64_t)1 << 3) /* 3.12+ */
+#define TYPE_MANAGED_DICT ((uint64_t)1 << 4)    /* 3.11+ */
 #define TYPE_HEAPTYPE ((uint64_t)1 << 9)
 #define TYPE_READY ((uint64_t)1 << 12)
 #define TYPE_HAVE_GC ((uint64_t)1 << 14)
-#define TYPE_ITEMS_AT_END ((uint64_t)1 << 23)    /* 3.12+ */
+#define TYPE_ITEMS_AT_END ((uint64_t)1 << 23) /* 3.12+ */
 #define TYPE_LONG_SUBCLASS ((uint64_t)1 << 24)
 #define TYPE_LIST_SUBCLASS ((uint64_t)1 << 25)
 #define TYPE_TUPLE_SUBCLASS ((uint64_t)1 << 26)
@@ -57,11 +57,11 @@ struct type_member {
 /* What is worth keeping of a PyTypeObject. Cached by address; lives as long as the struct objects. */
 struct type {
 	target_addr address;
-	char *name;      /* "module.QualName", builtins bare: "int"; what JSON calls "type" */
-	char *tp_name;   /* as in the type; for a heap type its __name__ */
-	char *module;    /* "builtins", "__main__"; "" when not known */
-	char *qualname;  /* "Outer.Inner" */
-	uint64_t flags;  /* tp_flags */
+	char *name;     /* "module.QualName", builtins bare: "int"; what JSON calls "type" */
+	char *tp_name;  /* as in the type; for a heap type its __name__ */
+	char *module;   /* "builtins", "__main__"; "" when not known */
+	char *qualname; /* "Outer.Inner" */
+	uint64_t flags; /* tp_flags */
 	int64_t basicsize, itemsize, dictoffset, weaklistoffset;
 	target_addr metatype, base, dict /* 0 when static and stored elsewhere */, mro;
 	target_addr tp_repr, tp_dealloc, tp_traverse;
@@ -88,16 +88,16 @@ struct objects {
 	struct target *target;
 	const struct layout *layout;
 	struct error *error;
-	struct arena arena;       /* of types */
-	struct map types;         /* address → struct type * */
+	struct arena arena;           /* of types */
+	struct map types;             /* address → struct type * */
 	const struct type *last_type; /* the one found last in types; NULL: none */
-	struct strbuf scratch;    /* for short texts that do not outlive a call */
-	target_addr object_repr;  /* tp_repr of object; 0 when not known yet */
-	target_addr lookdict;     /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */
+	struct strbuf scratch;        /* for short texts that do not outlive a call */
+	target_addr object_repr;      /* tp_repr of object; 0 when not known yet */
+	target_addr lookdict; /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */
 	bool lookdict_sought;
-	uint64_t failures; /* that were gone on after: objects_tolerate() */
+	uint64_t failures;                /* that were gone on after: objects_tolerate() */
 	const struct frame_hooks *frames; /* never NULL once the session is open */
-	bool (*cancelled)(void *arg); /* polled by long walks; may be NULL */
+	bool (*cancelled)(void *arg);     /* polled by long walks; may be NULL */
 	void *cancelled_arg;
 };
 

@@ -9,7 +9,7 @@
 enum {
 	NAME_MAX_LENGTH = 4096, /* characters; a longer name is cut */
 	CSTRING_MAX = 1 << 24,
-	FORWARDS_MAX = 16,      /* methods of methods */
+	FORWARDS_MAX = 16, /* methods of methods */
 };
 
 void value_str(struct value *value, struct objects *objects, target_addr address)

@@ -97,9 +97,15 @@ static const struct flag {
 	uint32_t bit;
 	const char *name;
 } flags[] = {
-	{FLAG_TEMPLATE, "re.TEMPLATE"}, {2, "re.IGNORECASE"}, {FLAG_LOCALE, "re.LOCALE"},
-	{8, "re.MULTILINE"},            {16, "re.DOTALL"},    {FLAG_UNICODE, "re.UNICODE"},
-	{64, "re.VERBOSE"},             {128, "re.DEBUG"},    {FLAG_ASCII, "re.ASCII"},
+	{FLAG_TEMPLATE, "re.TEMPLATE"},
+	{2, "re.IGNORECASE"},
+	{FLAG_LOCALE, "re.LOCALE"},
+	{8, "re.MULTILINE"},
+	{16, "re.DOTALL"},
+	{FLAG_UNICODE, "re.UNICODE"},
+	{64, "re.VERBOSE"},
+	{128, "re.DEBUG"},
+	{FLAG_ASCII, "re.ASCII"},
 };
 
 static void put_flags(const struct object *object, struct value *value)

@@ -63,8 +63,8 @@ struct value {
 	const struct object *object;
 	uint32_t depth;
 	bool attributes;
-	bool exact;     /* the object at hand is shown by TASK_EXACT: it is active, and no cycle */
-	bool recursive; /* value_guard() found a cycle: the parts that follow are dropped */
+	bool exact;                   /* the object at hand is shown by TASK_EXACT: it is active, and no cycle */
+	bool recursive;               /* value_guard() found a cycle: the parts that follow are dropped */
 	const char *instead_of_items; /* value_guard_items() found one: items are replaced by this; else NULL */
 	bool no_memory;
 };
@@ -216,8 +216,9 @@ static void add_items(struct value *value, const char *open, const char *close, 
 	enum cpeek_status status = items_start(value->object, &items);
 	if (status != CPEEK_OK) {
 		value_text(value, open);
-		value_mark(value, status, status == CPEEK_FAULT ? value->objects->target->fault_address
-								: value->object->address, "items");
+		value_mark(value, status,
+			   status == CPEEK_FAULT ? value->objects->target->fault_address : value->object->address,
+			   "items");
 		value_text(value, close);
 		return;
 	}
@@ -344,7 +345,8 @@ static const struct type_member *slot_at(const struct type *type, uint64_t index
 }
 
 /* The next attribute in *ret_name (a slot) or ret->key: slots first, then __dict__ in its order. END after the last. */
-static enum cpeek_status next_attribute(struct value *value, struct task *task, const char **ret_name, struct item *ret)
+static enum cpeek_status next_attribute(struct value *value, struct task *task, const char **ret_name,
+					struct item *ret)
 {
 	struct object object;
 	const struct type_member *member;
@@ -437,7 +439,8 @@ static void step_suffix(struct value *value, target_addr address, uint32_t depth
 	strbuf_puts(value->out, attributes ? " {" : " ");
 	struct task *task = NULL;
 	if (attributes && (task = push(value, TASK_ATTRIBUTES, depth)) != NULL)
-		*task = (struct task){.kind = TASK_ATTRIBUTES, .depth = depth, .owner = address, .shown = hidden_value};
+		*task = (struct task){
+			.kind = TASK_ATTRIBUTES, .depth = depth, .owner = address, .shown = hidden_value};
 	if (hidden_value && (task = push(value, TASK_EXACT, depth + 1)) != NULL)
 		task->object = address;
 }
@@ -634,8 +637,8 @@ static struct limits limits_within_total(struct limits limits)
 	return limits;
 }
 
-enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits, bool attributes,
-			      struct strbuf *out, struct rendering *ret)
+enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits,
+			      bool attributes, struct strbuf *out, struct rendering *ret)
 {
 	const struct limits within = limits_within_total(*limits);
 	struct value value = {

@@ -19,7 +19,7 @@ struct rendering {
 /* Appends repr(object at address) to out. With attributes, an object whose repr does not show them (a default repr,
  * a subclass of a builtin) is followed by " {name=value, …}". Never fails for what the target holds: see ret.
  * NO_MEMORY, CANCELLED. */
-enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits, bool attributes,
-			      struct strbuf *out, struct rendering *ret);
+enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits,
+			      bool attributes, struct strbuf *out, struct rendering *ret);
 
 #endif

@@ -291,13 +291,13 @@ static uint32_t next_character(const char **at, const char *end)
 {
 	if (*at == end)
 		return UINT32_MAX;
-	uint8_t first = (uint8_t)*(*at)++;
+	uint8_t first = (uint8_t) * (*at)++;
 	if (first < 0x80)
 		return first;
 	unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
 	uint32_t c = first & (0x3fu >> more);
 	for (; more && *at != end; more--)
-		c = c << 6 | ((uint8_t)*(*at)++ & 0x3f);
+		c = c << 6 | ((uint8_t) * (*at)++ & 0x3f);
 	return c;
 }
 

@@ -206,17 +206,9 @@ static enum cpeek_status text_decode(const struct object *object, struct value *
 
 /* textiowrapper_traverse() */
 static const enum layout_field text_fields[] = {
-	FIELD_textio_buffer,
-	FIELD_textio_encoding,
-	FIELD_textio_encoder,
-	FIELD_textio_decoder,
-	FIELD_textio_readnl,
-	FIELD_textio_decoded_chars,
-	FIELD_textio_pending_bytes,
-	FIELD_textio_snapshot,
-	FIELD_textio_errors,
-	FIELD_textio_raw,
-	FIELD_textio_dict,
+	FIELD_textio_buffer, FIELD_textio_encoding,      FIELD_textio_encoder,       FIELD_textio_decoder,
+	FIELD_textio_readnl, FIELD_textio_decoded_chars, FIELD_textio_pending_bytes, FIELD_textio_snapshot,
+	FIELD_textio_errors, FIELD_textio_raw,           FIELD_textio_dict,
 };
 
 const struct object_type object_type_io_text = {

@@ -65,7 +65,8 @@ static enum cpeek_status structseq_decode(const struct object *object, struct va
 
 static enum cpeek_status structseq_items(const struct object *object, struct items *ret)
 {
-	return sequence_items(object, object_field_address(object, FIELD_PyStructSequence_ob_item), object->ob_size, ret);
+	return sequence_items(object, object_field_address(object, FIELD_PyStructSequence_ob_item), object->ob_size,
+			      ret);
 }
 
 /* structseq_traverse(); to 3.8 there is none, and tuple's is inherited, which knows nothing of hidden items. */

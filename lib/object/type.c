@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	TYPE_BASES_MAX = 512,      /* longer chains of tp_base are taken for damage */
+	TYPE_BASES_MAX = 512, /* longer chains of tp_base are taken for damage */
 	TYPE_BASICSIZE_MAX = 1 << 24,
 	TYPE_MEMBERS_MAX = 4096,
 };
@@ -223,7 +223,8 @@ static enum cpeek_status type_load(struct objects *objects, target_addr address,
 /* The nearest type on the chain of bases that a decoder knows by name, and whose size covers its structure. */
 static void find_decoder(struct objects *objects, struct type *type)
 {
-	const struct object_type *own = type->python_class || !type->name_known ? NULL : object_type_find(objects, type);
+	const struct object_type *own =
+		type->python_class || !type->name_known ? NULL : object_type_find(objects, type);
 
 	if (own && type->basicsize >= (int64_t)objects->layout->structs[own->structure]) {
 		type->decoder = own;
@@ -268,7 +269,8 @@ enum cpeek_status type_read(struct objects *objects, target_addr address, const 
 		return CPEEK_OK;
 	}
 	do {
-		enum cpeek_status status = count < TYPE_BASES_MAX ? type_load(objects, at, &chain[count]) : CPEEK_CORRUPT;
+		enum cpeek_status status =
+			count < TYPE_BASES_MAX ? type_load(objects, at, &chain[count]) : CPEEK_CORRUPT;
 		if (status != CPEEK_OK) {
 			if (count == 0)
 				return status;

@@ -9,9 +9,7 @@ static enum cpeek_status put_variable(const struct object *object, struct value 
 				      enum layout_field contravariant)
 {
 	if (!object_get(object, infers))
-		value_text(value, object_get(object, covariant)	      ? "+"
-				  : object_get(object, contravariant) ? "-"
-								      : "~");
+		value_text(value, object_get(object, covariant) ? "+" : object_get(object, contravariant) ? "-" : "~");
 	value_str(value, object->objects, object_get(object, name));
 	return CPEEK_OK;
 }
@@ -24,12 +22,9 @@ static enum cpeek_status typevar_decode(const struct object *object, struct valu
 
 /* typevar_traverse(); the name is hidden. */
 static const enum layout_field typevar_fields[] = {
-	FIELD_typevarobject_bound,
-	FIELD_typevarobject_evaluate_bound,
-	FIELD_typevarobject_constraints,
-	FIELD_typevarobject_evaluate_constraints,
-	FIELD_typevarobject_default_value,
-	FIELD_typevarobject_evaluate_default,
+	FIELD_typevarobject_bound,         FIELD_typevarobject_evaluate_bound,
+	FIELD_typevarobject_constraints,   FIELD_typevarobject_evaluate_constraints,
+	FIELD_typevarobject_default_value, FIELD_typevarobject_evaluate_default,
 };
 
 static enum cpeek_status typevar_edges(const struct object *object, struct edges *edges)

@@ -23,9 +23,10 @@ static bool known(const struct candidates *candidates, target_addr address)
 	return false;
 }
 
-__attribute__((format(printf, 5, 6))) static enum cpeek_status
-add(struct target *target, const struct target_module *module, target_addr address, struct candidates *candidates,
-    const char *format, ...)
+__attribute__((format(printf, 5, 6))) static enum cpeek_status add(struct target *target,
+								   const struct target_module *module,
+								   target_addr address, struct candidates *candidates,
+								   const char *format, ...)
 {
 	struct candidate candidate = {.address = address};
 	va_list args;

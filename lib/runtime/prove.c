@@ -139,8 +139,8 @@ enum cpeek_status prove_layout(struct python *python, char *failed_check, size_t
 		(void)snprintf(failed_check, size, "%s", check);
 		return CPEEK_CORRUPT;
 	}
-	(void)snprintf(python->layout_evidence, sizeof(python->layout_evidence), "table %s, made from %s, proved here%s%s",
-		       table->name, table->source,
+	(void)snprintf(python->layout_evidence, sizeof(python->layout_evidence),
+		       "table %s, made from %s, proved here%s%s", table->name, table->source,
 		       layout_has(table, FIELD__Py_DebugOffsets_cookie)
 			       ? differences[0] ? "; _Py_DebugOffsets differs in " : "; _Py_DebugOffsets agrees"
 			       : "",

@@ -37,11 +37,12 @@ static enum cpeek_status refuse_version(struct python *python, const struct cand
 {
 	const struct layout *nearest = layout_nearest(candidate->version_hex);
 
-	return error_set(python->error, CPEEK_UNSUPPORTED,
-			 "this is CPython %s%s (by %s), and no layout is known for it on this machine type; the nearest "
-			 "known is %s: --python %s forces it",
-			 candidate->version, candidate->free_threaded ? " free-threaded" : "",
-			 candidate->version_evidence, nearest->name, nearest->name);
+	return error_set(
+		python->error, CPEEK_UNSUPPORTED,
+		"this is CPython %s%s (by %s), and no layout is known for it on this machine type; the nearest "
+		"known is %s: --python %s forces it",
+		candidate->version, candidate->free_threaded ? " free-threaded" : "", candidate->version_evidence,
+		nearest->name, nearest->name);
 }
 
 /* Takes over a candidate if its layout proves itself. */
@@ -72,8 +73,7 @@ static enum cpeek_status try_all(struct python *python, const struct candidates 
 	char check[RUNTIME_TEXT] = "";
 
 	for (size_t i = 0; i < candidates->count; i++) {
-		enum cpeek_status status =
-			try_candidate(python, &candidates->items[i], forced, check, sizeof(check));
+		enum cpeek_status status = try_candidate(python, &candidates->items[i], forced, check, sizeof(check));
 		if (status == CPEEK_OK || status == CPEEK_NO_MEMORY)
 			return status;
 		if (status == CPEEK_UNSUPPORTED && !unsupported)
@@ -81,20 +81,24 @@ static enum cpeek_status try_all(struct python *python, const struct candidates 
 	}
 	if (unsupported && forced)
 		return error_set(python->error, CPEEK_UNSUPPORTED,
-				 "no layout is named %s for this machine type; known are 3.8 to 3.13 on x86_64", forced);
+				 "no layout is named %s for this machine type; known are 3.8 to 3.13 on x86_64",
+				 forced);
 	if (unsupported)
 		return refuse_version(python, unsupported);
 	if (candidates->count)
 		return error_set(python->error, CPEEK_UNSUPPORTED,
 				 "found CPython %s (%s), but the layout %s does not prove itself there: %s; "
 				 "--python X.Y tries another",
-				 candidates->items[0].version, candidates->items[0].evidence, python->layout->name, check);
-	return error_set(python->error, CPEEK_NO_PYTHON,
-			 "no CPython found in %s: looked for the symbol _PyRuntime and the section .PyRuntime in %zu "
-			 "mapped files, and for the 3.13+ cookie in saved memory%s",
-			 python->target->kind == TARGET_CORE ? "this core" : "this process", python->target->module_count,
-			 candidates->missing_files ? "; the target's ELF files are not at their paths here: --exe FILE or "
-						     "--sysroot DIR names them" : "");
+				 candidates->items[0].version, candidates->items[0].evidence, python->layout->name,
+				 check);
+	return error_set(
+		python->error, CPEEK_NO_PYTHON,
+		"no CPython found in %s: looked for the symbol _PyRuntime and the section .PyRuntime in %zu "
+		"mapped files, and for the 3.13+ cookie in saved memory%s",
+		python->target->kind == TARGET_CORE ? "this core" : "this process", python->target->module_count,
+		candidates->missing_files ? "; the target's ELF files are not at their paths here: --exe FILE or "
+					    "--sysroot DIR names them"
+					  : "");
 }
 
 enum cpeek_status runtime_open(struct target *target, const char *forced, struct python **ret)

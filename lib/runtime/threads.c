@@ -80,7 +80,8 @@ static enum cpeek_status read_chain(struct python *python, size_t interpreter, s
 		uint64_t interp, next;
 		if (threads->count >= THREADS_MAX || map_find(seen, tstate) ||
 		    runtime_read(python, tstate, FIELD_PyThreadState_interp, &interp) != CPEEK_OK ||
-		    interp != owner->address || runtime_read(python, tstate, FIELD_PyThreadState_next, &next) != CPEEK_OK) {
+		    interp != owner->address ||
+		    runtime_read(python, tstate, FIELD_PyThreadState_next, &next) != CPEEK_OK) {
 			python->threads_partial = true;
 			break;
 		}

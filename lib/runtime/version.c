@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-	SCAN_MAX = 16 << 20,     /* bytes of a module's writable data that are searched for the text */
-	VERSION_TEXT_MIN = 12,   /* "3.8.0 (x) \n[" */
+	SCAN_MAX = 16 << 20,   /* bytes of a module's writable data that are searched for the text */
+	VERSION_TEXT_MIN = 12, /* "3.8.0 (x) \n[" */
 };
 
 /* PY_VERSION_HEX: major, minor, micro, level (a, b, c, f) and serial; Include/patchlevel.h. */
@@ -19,7 +19,8 @@ static bool plausible(uint64_t hex)
 {
 	unsigned level = hex >> 4 & 0xf;
 
-	return hex >> 24 == 3 && (hex >> 16 & 0xff) < 64 && (level == 0xa || level == 0xb || level == 0xc || level == 0xf);
+	return hex >> 24 == 3 && (hex >> 16 & 0xff) < 64 &&
+	       (level == 0xa || level == 0xb || level == 0xc || level == 0xf);
 }
 
 static void format_version(uint32_t hex, char *version, size_t size)
@@ -28,7 +29,8 @@ static void format_version(uint32_t hex, char *version, size_t size)
 	const char *level = levels[hex >> 4 & 0xf];
 
 	if (level)
-		(void)snprintf(version, size, "%u.%u.%u%s%u", hex >> 24, hex >> 16 & 0xff, hex >> 8 & 0xff, level, hex & 0xf);
+		(void)snprintf(version, size, "%u.%u.%u%s%u", hex >> 24, hex >> 16 & 0xff, hex >> 8 & 0xff, level,
+			       hex & 0xf);
 	else
 		(void)snprintf(version, size, "%u.%u.%u", hex >> 24, hex >> 16 & 0xff, hex >> 8 & 0xff);
 }
@@ -55,7 +57,8 @@ bool version_parse(const char *text, uint32_t *ret_hex, char *version, size_t si
 		end++;
 	if (micro > 255 || serial > 15 || *end != ' ')
 		return false;
-	*ret_hex = (uint32_t)(text[0] - '0') << 24 | (uint32_t)minor << 16 | (uint32_t)micro << 8 | level << 4 | (uint32_t)serial;
+	*ret_hex = (uint32_t)(text[0] - '0') << 24 | (uint32_t)minor << 16 | (uint32_t)micro << 8 | level << 4 |
+		   (uint32_t)serial;
 	format_version(*ret_hex, version, size);
 	return true;
 }
@@ -89,7 +92,8 @@ static bool from_symbol(struct target *target, const struct target_module *modul
 		return false;
 	candidate->version_hex = (uint32_t)hex;
 	format_version(candidate->version_hex, candidate->version, sizeof(candidate->version));
-	(void)snprintf(candidate->version_evidence, sizeof(candidate->version_evidence), "Py_Version of %s", module->path);
+	(void)snprintf(candidate->version_evidence, sizeof(candidate->version_evidence), "Py_Version of %s",
+		       module->path);
 	return true;
 }
 

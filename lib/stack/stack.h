@@ -21,10 +21,10 @@ struct frame {
 	target_addr address;      /* PyFrameObject or _PyInterpreterFrame */
 	target_addr frame_object; /* PyFrameObject, if there is one */
 	target_addr code, globals, builtins;
-	target_addr f_locals;     /* the namespace of a module, class body or exec(); or 0 */
-	target_addr function;     /* 3.11+; or 0 */
-	target_addr generator;    /* whose frame this is, when it is known to be one; or 0 */
-	bool is_entry;            /* below it there is C: it was entered from C code, not by an inlined call */
+	target_addr f_locals;  /* the namespace of a module, class body or exec(); or 0 */
+	target_addr function;  /* 3.11+; or 0 */
+	target_addr generator; /* whose frame this is, when it is known to be one; or 0 */
+	bool is_entry;         /* below it there is C: it was entered from C code, not by an inlined call */
 	struct position position;
 	enum cpeek_status status; /* OK, or why code and names could not be had: the frame is shown as damaged */
 };

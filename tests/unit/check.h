@@ -25,7 +25,8 @@ static inline void check_equal(uint64_t got, uint64_t wanted, const char *what, 
 {
 	check_that(got == wanted, what, file, line);
 	if (got != wanted)
-		printf("    %" PRIu64 " (0x%" PRIx64 ") where %" PRIu64 " (0x%" PRIx64 ") is right\n", got, got, wanted, wanted);
+		printf("    %" PRIu64 " (0x%" PRIx64 ") where %" PRIu64 " (0x%" PRIx64 ") is right\n", got, got,
+		       wanted, wanted);
 }
 
 static inline void check_same_text(const char *got, const char *wanted, const char *what, const char *file, int line)

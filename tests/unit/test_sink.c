@@ -254,26 +254,13 @@ out:
 
 static void test_readers(void)
 {
-	static const char *const good[] = {"{}\n", "[]\n", "[1,-2,0]\n", "{\"a\":[{}],\"b\":null}\n",
-					   "\"\\ud83d\\ude00\"\n", "\"\\ud83d\"\n", "\"\\udc00\"\n"};
-	static const char *const bad[] = {"{",
-					  "[1,]\n",
-					  "[,1]\n",
-					  "{\"a\"}\n",
-					  "{\"a\":1,}\n",
-					  "[01]\n",
-					  "\"\\x00\"\n",
-					  "\"\x01\"\n",
-					  "\"\xff\"\n",
-					  "[1 2]\n",
-					  "[}\n",
-					  "[]]\n",
-					  "[1]",
-					  "\"\xed\xa0\x80\"\n",
-					  "nul\n",
-					  "-\n",
-					  "{1:2}\n",
-					  "[\"a]\n"};
+	static const char *const good[] = {
+		"{}\n",          "[]\n",         "[1,-2,0]\n", "{\"a\":[{}],\"b\":null}\n", "\"\\ud83d\\ude00\"\n",
+		"\"\\ud83d\"\n", "\"\\udc00\"\n"};
+	static const char *const bad[] = {"{",      "[1,]\n",      "[,1]\n",     "{\"a\"}\n",          "{\"a\":1,}\n",
+					  "[01]\n", "\"\\x00\"\n", "\"\x01\"\n", "\"\xff\"\n",         "[1 2]\n",
+					  "[}\n",   "[]]\n",       "[1]",        "\"\xed\xa0\x80\"\n", "nul\n",
+					  "-\n",    "{1:2}\n",     "[\"a]\n"};
 	size_t documents;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -311,7 +298,7 @@ static const struct {
 	{"\xe2\x80\xaa\xe2\x80\xae", "\\u202a\\u202e", "\\u202a\\u202e", 12},
 	{"\xe2\x81\xa6\xe2\x81\xa9", "\\u2066\\u2069", "\\u2066\\u2069", 12},
 	{"\xef\xbb\xbf", "\\ufeff", "\\ufeff", 6},
-	{"\xf3\xa0\x80\x81", "\\U000e0001", "\\udb40\\udc01", 10},                /* a tag */
+	{"\xf3\xa0\x80\x81", "\\U000e0001", "\\udb40\\udc01", 10},            /* a tag */
 	{"\xed\xa0\x80\xed\xb3\xbf", "\\ud800\\udcff", "\\ud800\\udcff", 12}, /* encoded surrogates */
 	{"\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80", 2}, /* their neighbours */
 	{"\xff\xfe", "\\xff\\xfe", "\\\\xff\\\\xfe", 8},
