@@ -498,6 +498,9 @@ static void step_object(struct value *value, target_addr address, uint32_t depth
 	value->exact = exact;
 	enum cpeek_status status = object_read(value->objects, address, &object);
 	if (status != CPEEK_OK) {
+		/* Its own bytes were read, but what they call its type is nowhere: this is no object. */
+		if (status == CPEEK_FAULT && value->objects->target->fault_address - address >= OBJECT_BYTES)
+			status = CPEEK_CORRUPT;
 		mark_unreadable(value, status, address);
 		return;
 	}
