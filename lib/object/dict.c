@@ -243,34 +243,15 @@ enum cpeek_status attributes_start(const struct object *object, struct items *re
 	return CPEEK_OK;
 }
 
-/* A dict object without its type, which type_read() may just be about to find out by this very function: that it is a
- * dict at all, the flags of whatever stands at ob_type say. */
-static enum cpeek_status read_untyped(struct objects *objects, target_addr address, struct object *ret)
-{
-	const uint32_t size = objects->layout->structs[STRUCT_PyDictObject];
-	uint64_t type, flags;
-
-	TRY(field_read(objects, address, FIELD_PyObject_ob_type, &type));
-	TRY(field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags));
-	if (!(flags & TYPE_DICT_SUBCLASS) || size > sizeof(ret->buffer))
-		return CPEEK_CORRUPT;
-	TRY(target_read(objects->target, address, ret->buffer, size));
-	ret->objects = objects;
-	ret->address = address;
-	ret->type = NULL;
-	ret->bytes = ret->buffer;
-	ret->length = size;
-	return CPEEK_OK;
-}
-
 enum cpeek_status dict_find(struct objects *objects, target_addr dict, const char *key, size_t length,
 			    target_addr *ret)
 {
 	struct object object;
 	struct items items = {.type = &object_type_dict, .objects = objects};
 	struct item item;
+	const size_t size = objects->layout->structs[STRUCT_PyDictObject];
 
-	TRY(read_untyped(objects, dict, &object));
+	TRY(object_read_untyped(objects, dict, TYPE_DICT_SUBCLASS, size, size, &object));
 	TRY(dict_items(&object, &items));
 	enum cpeek_status status;
 	while ((status = dict_next(&items, &item)) == CPEEK_OK) {

@@ -214,34 +214,14 @@ const struct object_type object_type_int = {
 	.size = int_size,
 };
 
-/* An int object without its type, which type_read() may just be about to find out by reading a number: that it is an
- * int at all, the flags of whatever stands at ob_type say. */
-static enum cpeek_status read_untyped(struct objects *objects, target_addr address, struct object *ret)
-{
-	const uint32_t size = layout_offset(objects->layout, FIELD_PyLongObject_ob_digit);
-	uint64_t type, flags;
-
-	TRY(field_read(objects, address, FIELD_PyObject_ob_type, &type));
-	TRY(field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags));
-	if (!(flags & TYPE_LONG_SUBCLASS) || size > sizeof(ret->buffer))
-		return CPEEK_CORRUPT;
-	TRY(target_read(objects->target, address, ret->buffer, size));
-	ret->objects = objects;
-	ret->address = address;
-	ret->type = NULL;
-	ret->bytes = ret->buffer;
-	ret->length = size;
-	ret->ob_size = object_get_signed(ret, FIELD_PyVarObject_ob_size);
-	return CPEEK_OK;
-}
-
 enum cpeek_status int_read(struct objects *objects, target_addr address, int64_t *ret)
 {
+	const size_t size = layout_offset(objects->layout, FIELD_PyLongObject_ob_digit);
 	struct object object;
 	struct digits digits;
 	uint64_t value;
 
-	TRY(read_untyped(objects, address, &object));
+	TRY(object_read_untyped(objects, address, TYPE_LONG_SUBCLASS, size, size, &object));
 	TRY(digits_open(&object, &digits));
 	TRY(digits_small(&digits, &value));
 	if (value > (uint64_t)INT64_MAX + digits.negative)

@@ -123,6 +123,28 @@ enum cpeek_status object_read(struct objects *objects, target_addr address, stru
 	return CPEEK_OK;
 }
 
+enum cpeek_status object_read_untyped(struct objects *objects, target_addr address, uint64_t flag, size_t least,
+				      size_t size, struct object *ret)
+{
+	uint64_t type, flags;
+	size_t length;
+
+	TRY(field_read(objects, address, FIELD_PyObject_ob_type, &type));
+	TRY(field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags));
+	if (!(flags & flag) || size > sizeof(ret->buffer))
+		return CPEEK_CORRUPT;
+	TRY(target_read_some(objects->target, address, ret->buffer, size, &length));
+	if (length < least)
+		return CPEEK_FAULT;
+	ret->objects = objects;
+	ret->address = address;
+	ret->type = NULL;
+	ret->bytes = ret->buffer;
+	ret->length = length;
+	ret->ob_size = object_get_signed(ret, FIELD_PyVarObject_ob_size);
+	return CPEEK_OK;
+}
+
 /* Static types are objects of a GC type that are none themselves: type_is_gc() in Objects/typeobject.c. */
 static bool is_static_type(const struct object *object)
 {

@@ -133,6 +133,11 @@ enum cpeek_status type_find_dict(struct objects *objects, const struct type *typ
 /* Brings an object in. FAULT, CORRUPT (no type at ob_type, bad alignment), NO_MEMORY. The struct is not to be
  * copied: bytes may point into it. */
 enum cpeek_status object_read(struct objects *objects, target_addr address, struct object *ret);
+/* The same without its type (type is NULL), for what type_read() needs while it finds a type out: that the object is
+ * of the kind asked for, the subclass flag (TYPE_DICT_SUBCLASS …) of whatever stands at ob_type says. Reads size
+ * bytes, or as many as there are if at least `least` can be had. FAULT, CORRUPT. */
+enum cpeek_status object_read_untyped(struct objects *objects, target_addr address, uint64_t flag, size_t least,
+				      size_t size, struct object *ret);
 
 /* A field of the object's fixed part. The decoder's structure must have it in this layout (layout_has()). Widened
  * from the field's own size; object_get_signed() extends the sign. A bit-field comes out shifted down. */

@@ -61,29 +61,14 @@ static enum cpeek_status text_open(const struct object *object, struct text *ret
 	return CPEEK_OK;
 }
 
-/* A str without its type, which type_read() may just be about to find out by reading its name here: that it is a str
- * at all, the flags of whatever stands at ob_type say. */
+/* A compact str may be shorter than the whole structure, at the end of memory. */
 static enum cpeek_status text_open_untyped(struct objects *objects, target_addr address, struct text *ret)
 {
-	const struct layout *layout = objects->layout;
+	const uint32_t *structs = objects->layout->structs;
 	struct object object;
-	uint64_t type, flags;
-	size_t length;
 
-	TRY(field_read(objects, address, FIELD_PyObject_ob_type, &type));
-	TRY(field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags));
-	if (!(flags & TYPE_UNICODE_SUBCLASS) || layout->structs[STRUCT_PyUnicodeObject] > sizeof(object.buffer))
-		return CPEEK_CORRUPT;
-	/* A compact one may be shorter than the whole structure, at the end of memory. */
-	TRY(target_read_some(objects->target, address, object.buffer, layout->structs[STRUCT_PyUnicodeObject],
-			     &length));
-	if (length < layout->structs[STRUCT_PyASCIIObject])
-		return CPEEK_FAULT;
-	object.objects = objects;
-	object.address = address;
-	object.type = NULL;
-	object.bytes = object.buffer;
-	object.length = length;
+	TRY(object_read_untyped(objects, address, TYPE_UNICODE_SUBCLASS, structs[STRUCT_PyASCIIObject],
+				structs[STRUCT_PyUnicodeObject], &object));
 	return text_open(&object, ret);
 }
 
