@@ -53,14 +53,24 @@ static enum cpeek_status format_name(struct objects *objects, struct type *type)
 	return type->name ? CPEEK_OK : CPEEK_NO_MEMORY;
 }
 
+/* What stands for a name that cannot be had, in the reprs that show it. */
+static enum cpeek_status mark_name(struct objects *objects, target_addr address, char **ret)
+{
+	char text[40];
+	const int length = snprintf(text, sizeof(text), "<unreadable 0x%llx>", (unsigned long long)address);
+
+	*ret = arena_copy(&objects->arena, text, (size_t)length);
+	return *ret ? CPEEK_OK : CPEEK_NO_MEMORY;
+}
+
 /* A name of C code splits at its last dot; type_name() and type_module() in Objects/typeobject.c. */
 static enum cpeek_status read_static_names(struct objects *objects, struct type *type)
 {
 	char *dot = strrchr(type->tp_name, '.');
 
-	type->qualname = dot ? dot + 1 : type->tp_name;
 	if (!type->name_known)
 		return CPEEK_OK;
+	type->qualname = dot ? dot + 1 : type->tp_name;
 	type->module = dot ? arena_copy(&objects->arena, type->tp_name, (size_t)(dot - type->tp_name)) : "builtins";
 	return type->module ? CPEEK_OK : CPEEK_NO_MEMORY;
 }
@@ -201,6 +211,8 @@ static enum cpeek_status type_fill(struct objects *objects, target_addr address,
 		enum cpeek_status status = read_cstring(objects, name, &type->tp_name);
 		TRY(objects_tolerate(objects, status));
 		type->name_known = status == CPEEK_OK;
+		if (!type->name_known)
+			TRY(mark_name(objects, name, &type->tp_name));
 		type->python_class = type->flags & TYPE_HEAPTYPE && is_python_class(objects, address, name);
 	}
 	return CPEEK_OK;
