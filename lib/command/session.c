@@ -146,6 +146,9 @@ enum cpeek_status session_open(struct cpeek_session *session, struct target *tar
 	enum cpeek_status status = open_objects(session, options);
 	if (memory_failures() != failures)
 		status = error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
+	if (status != CPEEK_OK && target->truncated)
+		(void)error_set(&session->error, status, "%s (the core is truncated: %llu bytes of it are missing)",
+				session->error.text, (unsigned long long)target->missing_bytes);
 	if (status != CPEEK_OK)
 		session_close(session);
 	return status;
