@@ -24,6 +24,12 @@ __attribute__((format(printf, 3, 4))) void error_record(struct error *error, enu
  * status that is. */
 #define error_set(error, status, ...) (error_record(error, status, __VA_ARGS__), (enum cpeek_status)(status))
 
+/* Whether nothing may go on after it: it is not about one part of the target. */
+static inline bool status_is_fatal(enum cpeek_status status)
+{
+	return status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED;
+}
+
 /* Runs an expression that answers a status, and leaves the function with it unless it is OK. */
 #define TRY(expression)                                                                                               \
 	do {                                                                                                          \

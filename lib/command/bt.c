@@ -124,10 +124,9 @@ const struct command command_bt = {
 			.usage = "bt [--all] [--locals] [--full]",
 			.summary = "Python call stacks, most recent call first",
 			.help = "Shows the Python frames of the selected thread (the one that crashed, or that the "
-				"debugger "
-				"selected), most recent call first, with the source line where its file can be read. "
-				"With "
-				"--locals each frame's arguments, locals, cell and free variables follow.",
+				"debugger selected), most recent call first, with the source line where its file can "
+				"be read. With --locals each frame's arguments, locals, cell and free variables "
+				"follow.",
 			.arguments = arguments,
 			.argument_count = sizeof(arguments) / sizeof(*arguments),
 		},

@@ -124,11 +124,6 @@ static enum cpeek_status each_variable(void *arg, const struct variable *variabl
 			     variables->what);
 }
 
-static bool fatal(enum cpeek_status status)
-{
-	return status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED;
-}
-
 enum cpeek_status show_variables(struct cpeek_session *session, struct sink *sink, const struct frame *frame,
 				 const char *name, const char *indent, unsigned what)
 {
@@ -137,7 +132,7 @@ enum cpeek_status show_variables(struct cpeek_session *session, struct sink *sin
 	sink_object(sink, name);
 	enum cpeek_status status = frame_walk_variables(session->objects, frame, each_variable, &variables);
 	sink_end(sink);
-	if (status != CPEEK_OK && !fatal(status)) {
+	if (status != CPEEK_OK && !status_is_fatal(status)) {
 		session->partial = true;
 		sink_span(sink, SINK_PLAIN, indent);
 		if (status == CPEEK_UNSUPPORTED)
@@ -159,7 +154,7 @@ static enum cpeek_status frame_text(struct cpeek_session *session, struct sink *
 	strbuf_clear(&session->text);
 	enum cpeek_status status =
 		frame->status == CPEEK_OK ? read(session->objects, frame, &session->text) : frame->status;
-	if (fatal(status))
+	if (status_is_fatal(status))
 		return status;
 	if (status != CPEEK_OK) {
 		session->partial = true;

@@ -67,11 +67,6 @@ static enum cpeek_status add_variable(void *arg, const struct variable *variable
 	return add(arg, variable->value);
 }
 
-static bool fatal(enum cpeek_status status)
-{
-	return status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED;
-}
-
 static enum cpeek_status add_threads(struct walk *walk)
 {
 	const struct python *python = walk->objects->python;
@@ -79,17 +74,17 @@ static enum cpeek_status add_threads(struct walk *walk)
 	for (size_t i = 0; i < python->thread_count; i++) {
 		struct stack stack = {0};
 		enum cpeek_status status = stack_read(walk->objects, &python->threads[i], &stack);
-		for (size_t j = 0; !fatal(status) && j < stack.count; j++) {
+		for (size_t j = 0; !status_is_fatal(status) && j < stack.count; j++) {
 			const struct frame *frame = &stack.frames[j];
 			const target_addr roots[] = {frame->frame_object, frame->code,     frame->globals,
 						     frame->builtins,     frame->f_locals, frame->function};
-			for (size_t k = 0; !fatal(status) && k < sizeof(roots) / sizeof(*roots); k++)
+			for (size_t k = 0; !status_is_fatal(status) && k < sizeof(roots) / sizeof(*roots); k++)
 				status = add(walk, roots[k]);
-			if (!fatal(status))
+			if (!status_is_fatal(status))
 				status = frame_walk_variables(walk->objects, frame, add_variable, walk);
 		}
 		stack_deinit(&stack);
-		if (fatal(status))
+		if (status_is_fatal(status))
 			return status;
 	}
 	return CPEEK_OK;
@@ -122,7 +117,7 @@ static enum cpeek_status follow(struct walk *walk)
 			heap->items[kept++] = address;
 			status = object_walk_edges(&object, add_edge, walk);
 		}
-		if (fatal(status))
+		if (status_is_fatal(status))
 			return status;
 		if (walk->references > walk->most) {
 			heap->cut = true;

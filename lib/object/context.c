@@ -1,7 +1,7 @@
 /*
  * contextvars: ContextVar and Token; the HAMT that a Context keeps its values in.
  */
-#include "object/decoder.h"
+#include "object/sequence.h"
 
 #include <inttypes.h>
 
@@ -69,43 +69,29 @@ const struct object_type object_type_token_missing = {
 	.decode = missing_decode,
 };
 
-/* Reports count pointers at array, from the last one on if backwards: hamt_node_array_traverse(), and
- * hamt_node_bitmap_traverse(), hamt_node_collision_traverse() of Python/hamt.c. */
-static enum cpeek_status node_edges(const struct object *object, target_addr array, int64_t count, bool backwards,
-				    struct edges *edges)
-{
-	const unsigned size = object->objects->layout->pointer_size;
-	struct table table;
-
-	TRY(table_open(object->objects, array, count, size, &table));
-	for (int64_t i = 0; i < count; i++) {
-		const uint64_t index = (uint64_t)(backwards ? count - 1 - i : i);
-		target_addr child;
-		TRY(table_read_pointer(&table, index * size, &child));
-		edges_add(edges, EDGE_INDEX, child, NULL, index, true);
-	}
-	return CPEEK_OK;
-}
-
+/* hamt_node_bitmap_traverse() of Python/hamt.c */
 static enum cpeek_status bitmap_edges(const struct object *object, struct edges *edges)
 {
-	return node_edges(object, object_field_address(object, FIELD_PyHamtNode_Bitmap_b_array), object->ob_size, true,
-			  edges);
+	return sequence_edges(object, object_field_address(object, FIELD_PyHamtNode_Bitmap_b_array), object->ob_size,
+			      edges);
 }
 
+/* hamt_node_collision_traverse() */
 static enum cpeek_status collision_edges(const struct object *object, struct edges *edges)
 {
-	return node_edges(object, object_field_address(object, FIELD_PyHamtNode_Collision_c_array), object->ob_size,
-			  true, edges);
+	return sequence_edges(object, object_field_address(object, FIELD_PyHamtNode_Collision_c_array),
+			      object->ob_size, edges);
 }
 
+/* hamt_node_array_traverse() */
 static enum cpeek_status array_edges(const struct object *object, struct edges *edges)
 {
 	const struct layout *layout = object->objects->layout;
 	const struct layout_place place = layout->fields[FIELD_PyHamtNode_Array_a_array];
 
-	return node_edges(object, object_field_address(object, FIELD_PyHamtNode_Array_a_array),
-			  place.size / layout->pointer_size, false, edges);
+	return edges_add_array(edges, object->objects, EDGE_INDEX,
+			       object_field_address(object, FIELD_PyHamtNode_Array_a_array),
+			       place.size / layout->pointer_size, false, true);
 }
 
 const struct object_type object_type_hamt_bitmap = {

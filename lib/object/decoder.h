@@ -60,6 +60,10 @@ void edges_add_hidden(struct edges *edges, const struct object *object, enum lay
 /* The type of a C heap type's instance, for decoders that say where it is visited; nothing where edges.c did it. */
 void edges_add_type(struct edges *edges, const struct object *object);
 
+/* Each of the count pointers at array, from the last one on if backwards. FAULT, CORRUPT (memory cannot hold them). */
+enum cpeek_status edges_add_array(struct edges *edges, struct objects *objects, enum edge_kind kind, target_addr array,
+				  int64_t count, bool backwards, bool traversed);
+
 /* ---- Value: what repr() says, in parts ---- */
 
 struct value;

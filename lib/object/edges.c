@@ -45,6 +45,22 @@ void edges_add_hidden(struct edges *edges, const struct object *object, enum lay
 	add_field(edges, object, field, false);
 }
 
+enum cpeek_status edges_add_array(struct edges *edges, struct objects *objects, enum edge_kind kind, target_addr array,
+				  int64_t count, bool backwards, bool traversed)
+{
+	const unsigned size = objects->layout->pointer_size;
+	struct table table;
+
+	TRY(table_open(objects, array, count, size, &table));
+	for (int64_t i = 0; i < count; i++) {
+		const uint64_t index = (uint64_t)(backwards ? count - 1 - i : i);
+		target_addr target;
+		TRY(table_read_pointer(&table, index * size, &target));
+		edges_add(edges, kind, target, NULL, index, traversed);
+	}
+	return CPEEK_OK;
+}
+
 /* Keeps the first failure and goes on: one broken part must not hide the others. */
 static void note(enum cpeek_status *first, enum cpeek_status status)
 {
@@ -67,28 +83,20 @@ static enum cpeek_status add_members(const struct object *object, const struct t
 	return status;
 }
 
-/* Split values, in the order of the table of keys, which is their type's: _PyObject_VisitInstanceAttributes() of Objects/dictobject.c (3.11,
- * 3.12), PyObject_VisitManagedDict() (3.13+). */
+/* Split values, in the order of the table of keys, which is their type's: _PyObject_VisitInstanceAttributes() of
+ * Objects/dictobject.c (3.11, 3.12), PyObject_VisitManagedDict() (3.13+). */
 static enum cpeek_status add_values(const struct object *object, const struct attributes *attributes,
 				    struct edges *edges)
 {
 	struct objects *objects = object->objects;
 	const struct layout *layout = objects->layout;
-	const unsigned size = layout->pointer_size;
 	target_addr array = attributes->values;
 	struct dict_keys keys;
-	struct table table;
 
 	if (layout_trait(layout, TRAIT_DICT_VALUES_HEADER))
 		array += layout_offset(layout, FIELD_PyDictValues_values);
 	TRY(dict_keys_read(objects, attributes->keys, &keys));
-	TRY(table_open(objects, array, (int64_t)keys.nentries, size, &table));
-	for (uint64_t i = 0; i < keys.nentries; i++) {
-		target_addr value;
-		TRY(table_read_pointer(&table, i * size, &value));
-		edges_add(edges, EDGE_ATTRIBUTE, value, NULL, i, true);
-	}
-	return CPEEK_OK;
+	return edges_add_array(edges, objects, EDGE_ATTRIBUTE, array, (int64_t)keys.nentries, false, true);
 }
 
 /* The values of attributes that no dict object holds, or the dict object. */

@@ -31,10 +31,8 @@ static void add_text(const struct object *object, enum layout_field field, struc
 static enum cpeek_status element_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
-	const unsigned size = objects->layout->pointer_size;
 	const target_addr extra = object_get(object, FIELD_ElementObject_extra);
 	uint64_t attributes, children, count;
-	struct table table;
 
 	edges_add_field(edges, object, FIELD_ElementObject_tag);
 	add_text(object, FIELD_ElementObject_text, edges);
@@ -45,13 +43,7 @@ static enum cpeek_status element_edges(const struct object *object, struct edges
 	TRY(field_read(objects, extra, FIELD_ElementObjectExtra_children, &children));
 	TRY(field_read(objects, extra, FIELD_ElementObjectExtra_length, &count));
 	edges_add(edges, EDGE_FIELD, attributes, layout_field_name(FIELD_ElementObjectExtra_attrib), 0, true);
-	TRY(table_open(objects, children, (int64_t)count, size, &table));
-	for (uint64_t i = 0; i < count; i++) {
-		target_addr child;
-		TRY(table_read_pointer(&table, i * size, &child));
-		edges_add(edges, EDGE_INDEX, child, NULL, i, true);
-	}
-	return CPEEK_OK;
+	return edges_add_array(edges, objects, EDGE_INDEX, children, (int64_t)count, false, true);
 }
 
 /* _elementtree_Element___sizeof___impl() */
@@ -115,21 +107,11 @@ enum { EXPAT_HANDLERS = 22 }; /* handler_info of Modules/pyexpat.c, 3.8 to 3.13 
 /* xmlparse_traverse() */
 static enum cpeek_status parser_edges(const struct object *object, struct edges *edges)
 {
-	const unsigned size = object->objects->layout->pointer_size;
 	const target_addr handlers = object_get(object, FIELD_xmlparseobject_handlers);
-	struct table table;
 
 	edges_add_hidden(edges, object, FIELD_xmlparseobject_intern);
-	if (!handlers) {
-		edges_add_type(edges, object);
-		return CPEEK_OK;
-	}
-	TRY(table_open(object->objects, handlers, EXPAT_HANDLERS, size, &table));
-	for (unsigned i = 0; i < EXPAT_HANDLERS; i++) {
-		target_addr handler;
-		TRY(table_read_pointer(&table, (uint64_t)i * size, &handler));
-		edges_add(edges, EDGE_INDEX, handler, NULL, i, true);
-	}
+	if (handlers)
+		TRY(edges_add_array(edges, object->objects, EDGE_INDEX, handlers, EXPAT_HANDLERS, false, true));
 	edges_add_type(edges, object);
 	return CPEEK_OK;
 }

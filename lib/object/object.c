@@ -40,19 +40,11 @@ void objects_forget(struct objects *objects)
 
 enum cpeek_status objects_tolerate(struct objects *objects, enum cpeek_status status)
 {
-	if (status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED)
+	if (status_is_fatal(status))
 		return status;
 	if (status == CPEEK_FAULT || status == CPEEK_CORRUPT)
 		objects->failures++;
 	return CPEEK_OK;
-}
-
-static uint64_t place_get(const struct target *target, struct layout_place place, const uint8_t *bytes)
-{
-	uint64_t value = target_get(target, bytes, place.size);
-	if (place.width)
-		value = value >> place.bit & (((uint64_t)1 << place.width) - 1);
-	return value;
 }
 
 uint64_t object_get(const struct object *object, enum layout_field field)
@@ -63,7 +55,7 @@ uint64_t object_get(const struct object *object, enum layout_field field)
 	/* A field past the type's own size is none of the object's: the decoder's structure does not cover it. */
 	if (!place.offset_plus_1 || (size_t)offset + place.size > object->length)
 		return 0;
-	return place_get(object->objects->target, place, object->bytes + offset);
+	return runtime_get(object->objects->target, place, object->bytes + offset);
 }
 
 int64_t object_get_signed(const struct object *object, enum layout_field field)

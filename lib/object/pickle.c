@@ -69,11 +69,9 @@ const struct object_type object_type_pickler = {
 static enum cpeek_status unpickler_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
-	const unsigned size = objects->layout->pointer_size;
 	const bool visited = layout_trait(objects->layout, TRAIT_PICKLE_VISITS_MEMO);
 	const target_addr memo = object_get(object, FIELD_UnpicklerObject_memo);
 	const uint64_t count = object_get(object, FIELD_UnpicklerObject_memo_size);
-	struct table table;
 
 	edges_add_field(edges, object, FIELD_UnpicklerObject_readline);
 	edges_add_field(edges, object, FIELD_UnpicklerObject_readinto);
@@ -85,13 +83,7 @@ static enum cpeek_status unpickler_edges(const struct object *object, struct edg
 	edges_add_field(edges, object, FIELD_UnpicklerObject_buffers);
 	if (!memo)
 		return CPEEK_OK;
-	TRY(table_open(objects, memo, (int64_t)count, size, &table));
-	for (uint64_t i = count; i-- > 0;) {
-		target_addr item;
-		TRY(table_read_pointer(&table, i * size, &item));
-		edges_add(edges, EDGE_INDEX, item, NULL, i, visited);
-	}
-	return CPEEK_OK;
+	return edges_add_array(edges, objects, EDGE_INDEX, memo, (int64_t)count, true, visited);
 }
 
 /* _pickle_Unpickler___sizeof___impl() */

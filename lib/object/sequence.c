@@ -24,14 +24,5 @@ enum cpeek_status sequence_next(struct items *items, struct item *ret)
 
 enum cpeek_status sequence_edges(const struct object *object, target_addr array, int64_t count, struct edges *edges)
 {
-	const unsigned width = object->objects->target->pointer_size;
-	struct table table;
-
-	TRY(table_open(object->objects, array, count, width, &table));
-	for (uint64_t i = (uint64_t)count; i-- > 0;) {
-		target_addr value;
-		TRY(table_read_pointer(&table, i * width, &value));
-		edges_add(edges, EDGE_INDEX, value, NULL, i, true);
-	}
-	return CPEEK_OK;
+	return edges_add_array(edges, object->objects, EDGE_INDEX, array, count, true, true);
 }

@@ -9,6 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+uint64_t runtime_get(const struct target *target, struct layout_place place, const void *bytes)
+{
+	uint64_t value = target_get(target, bytes, place.size);
+
+	if (place.width)
+		value = value >> place.bit & (((uint64_t)1 << place.width) - 1);
+	return value;
+}
+
 enum cpeek_status runtime_read(const struct python *python, target_addr addr, enum layout_field field, uint64_t *ret)
 {
 	const struct layout_place place = python->layout->fields[field];
@@ -17,10 +26,7 @@ enum cpeek_status runtime_read(const struct python *python, target_addr addr, en
 	if (!place.offset_plus_1 || place.size > sizeof(bytes))
 		return CPEEK_UNSUPPORTED;
 	TRY(target_read(python->target, addr + place.offset_plus_1 - 1, bytes, place.size));
-	uint64_t value = target_get(python->target, bytes, place.size);
-	if (place.width)
-		value = value >> place.bit & (((uint64_t)1 << place.width) - 1);
-	*ret = value;
+	*ret = runtime_get(python->target, place, bytes);
 	return CPEEK_OK;
 }
 

@@ -58,6 +58,8 @@ void runtime_close(struct python *python);
 /* The target has run: read interpreters and threads anew. */
 enum cpeek_status runtime_refresh(struct python *python);
 
+/* The value that lies at a place whose bytes are at hand, widened; a bit-field shifted down. */
+uint64_t runtime_get(const struct target *target, struct layout_place place, const void *bytes);
 /* The value of a field of a structure at addr, widened from the field's own size. FAULT, or UNSUPPORTED when the
  * layout has no such field. */
 enum cpeek_status runtime_read(const struct python *python, target_addr addr, enum layout_field field, uint64_t *ret);

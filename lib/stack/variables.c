@@ -30,7 +30,7 @@ struct run {
 /* Keeps the first damage and goes on: OK, or what nothing goes on after. */
 static enum cpeek_status note(struct walk *walk, enum cpeek_status status)
 {
-	if (status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED)
+	if (status_is_fatal(status))
 		return status;
 	if (walk->damage == CPEEK_OK)
 		walk->damage = status;
