@@ -15,6 +15,7 @@ static const struct layout layouts[] = {
 #define AT(structure, field, offset, bytes) .fields[FIELD_##structure##_##field] = { (offset) + 1, (bytes), 0, 0 },
 #define BITS(structure, field, offset, unit, first_bit, bits)                                                         \
 	.fields[FIELD_##structure##_##field] = { (offset) + 1, (unit), (first_bit), (bits) },
+#define ALSO(trait) .also[TRAIT_##trait] = true,
 #define LAYOUT_END },
 #include "layout/layouts.def"
 };
@@ -63,15 +64,12 @@ const struct layout *layout_find(uint32_t version_hex, unsigned machine, bool de
 	return NULL;
 }
 
-const struct layout *layout_find_next(const struct layout *previous, uint32_t version_hex)
+const struct layout *layout_find_next(const struct layout *previous, uint32_t version_hex, unsigned machine,
+				      bool free_threaded)
 {
-	bool behind = false;
-	for (size_t i = 0; i < LAYOUT_COUNT; i++) {
-		if (behind &&
-		    fits(&layouts[i], version_hex, previous->machine, previous->debug, previous->free_threaded))
+	for (size_t i = previous ? (size_t)(previous - layouts) + 1 : 0; i < LAYOUT_COUNT; i++)
+		if (fits(&layouts[i], version_hex, machine, layouts[i].debug, free_threaded))
 			return &layouts[i];
-		behind = behind || &layouts[i] == previous;
-	}
 	return NULL;
 }
 

@@ -61,16 +61,18 @@ struct layout {
 	unsigned machine;          /* ELF e_machine */
 	unsigned pointer_size;
 	bool big_endian, debug, free_threaded;
+	bool also[LAYOUT_TRAIT_COUNT];         /* traits that a later version or a distribution brought back to it */
 	uint32_t structs[LAYOUT_STRUCT_COUNT]; /* sizeof, 0: absent */
 	struct layout_place fields[LAYOUT_FIELD_COUNT];
 };
 
 /* The layout for a version, machine and flavour; NULL when there is none. */
 const struct layout *layout_find(uint32_t version_hex, unsigned machine, bool debug, bool free_threaded);
-/* Another layout that fits version_hex, machine and flavour as previous does: a distribution patched CPython (Debian's
- * 3.13 has another alignment of PyGC_Head). NULL when there are no more. Whoever proves a layout on a target tries
- * them in turn; which one fits shows in PyInterpreterState.gc_generations: head.next.prev == head. */
-const struct layout *layout_find_next(const struct layout *previous, uint32_t version_hex);
+/* The layouts that may hold for a version, machine and free-threading, one after another: previous is NULL at first, the
+ * answer NULL when there are no more. They differ in Py_DEBUG, a distribution's patches, and where a version moved
+ * fields within a range that was measured at its ends only. Whoever proves a layout on a target tries them in turn. */
+const struct layout *layout_find_next(const struct layout *previous, uint32_t version_hex, unsigned machine,
+				      bool free_threaded);
 /* By the name that --python takes: X.Y (the newest layout of that series) or X.Y.Z, then "t" if free-threaded, "d" if
  * a debug build. NULL when there is none for this machine. */
 const struct layout *layout_by_name(const char *name, unsigned machine);
@@ -93,7 +95,9 @@ static inline uint32_t layout_offset(const struct layout *layout, enum layout_fi
 /* Does the trait hold? A layout's range lies wholly inside or wholly outside the trait's. */
 static inline bool layout_trait(const struct layout *layout, enum layout_trait trait)
 {
-	return layout->range.first >= layout_traits[trait].first && layout->range.first <= layout_traits[trait].last;
+	return (layout->range.first >= layout_traits[trait].first &&
+		layout->range.first <= layout_traits[trait].last) ||
+	       layout->also[trait];
 }
 
 /* "PyListObject.ob_item" and "PyListObject", for messages; static strings. */

@@ -58,30 +58,39 @@ static void test_places(void)
 	}
 }
 
+/* What every build has alike, in words of its machine. */
 static void test_header(void)
 {
 	size_t i;
 
 	for (i = 0; layout_at(i); i++) {
 		const struct layout *layout = layout_at(i);
+		const unsigned word = layout->pointer_size;
+		const bool is_32 = layout->machine == EM_386 || layout->machine == EM_ARM;
+		/* Py_TRACE_REFS links all objects in debug builds, to 3.7; free-threaded ones have owners and more. */
+		const bool linked = layout->debug && layout->range.last < 0x03080000;
+		const unsigned header = (linked || layout->free_threaded ? 4 : 2) * word;
+		const unsigned tuple_hash = layout->range.first >= 0x030e0000 ? word : 0;
 
-		CHECK_EQ(layout->machine, EM_X86_64);
-		CHECK_EQ(layout->pointer_size, 8);
-		CHECK(!layout->big_endian && !layout->debug && !layout->free_threaded);
-		CHECK_EQ(layout->structs[STRUCT_PyObject], 16);
-		CHECK_EQ(layout->structs[STRUCT_PyVarObject], 24);
-		CHECK_EQ(layout->structs[STRUCT_PyGC_Head], 16);
-		CHECK_EQ(layout->structs[STRUCT_setentry], 16);
-		CHECK_EQ(layout->structs[STRUCT_PyDictKeyEntry], 24);
-		CHECK_EQ(layout_offset(layout, FIELD_PyObject_ob_refcnt), 0);
-		CHECK_EQ(layout_offset(layout, FIELD_PyObject_ob_type), 8);
-		CHECK_EQ(layout_offset(layout, FIELD_PyVarObject_ob_size), 16);
-		CHECK_EQ(layout_offset(layout, FIELD_PyTypeObject_tp_name), 24);
-		CHECK_EQ(layout_offset(layout, FIELD_PyListObject_ob_item), 24);
-		CHECK_EQ(layout_offset(layout, FIELD_PyTupleObject_ob_item), 24);
-		CHECK_EQ(layout_offset(layout, FIELD_PyFloatObject_ob_fval), 16);
-		CHECK_EQ(layout_offset(layout, FIELD_PyLongObject_ob_digit), 24);
-		CHECK_EQ(layout_offset(layout, FIELD_PyThreadState_interp), 16);
+		CHECK_EQ(word, is_32 ? 4 : 8);
+		CHECK_EQ(layout->big_endian, layout->machine == EM_S390);
+		CHECK_EQ(layout->structs[STRUCT_PyObject], header);
+		CHECK_EQ(layout->structs[STRUCT_PyVarObject], header + word);
+		/* To 3.7 it held gc_refs too, and ended as its aligner did: a double, or a long double later. */
+		const uint32_t gc_head = layout->structs[STRUCT_PyGC_Head];
+		CHECK(layout->range.last < 0x03080000 ? gc_head == 24 || gc_head == 32 : gc_head == 2 * word);
+		CHECK_EQ(layout->structs[STRUCT_setentry], 2 * word);
+		CHECK_EQ(layout->structs[STRUCT_PyDictKeyEntry], 3 * word);
+		CHECK_EQ(layout_offset(layout, FIELD_PyObject_ob_type), header - word);
+		CHECK_EQ(layout_offset(layout, FIELD_PyVarObject_ob_size), header);
+		CHECK_EQ(layout_offset(layout, FIELD_PyTypeObject_tp_name), header + word);
+		CHECK_EQ(layout_offset(layout, FIELD_PyListObject_ob_item), header + word);
+		CHECK_EQ(layout_offset(layout, FIELD_PyTupleObject_ob_item), header + word + tuple_hash);
+		CHECK_EQ(layout_offset(layout, FIELD_PyFloatObject_ob_fval), header);
+		CHECK_EQ(layout_offset(layout, FIELD_PyLongObject_ob_digit), header + word);
+		CHECK_EQ(layout_offset(layout, FIELD_PyThreadState_interp), 2 * word);
+		CHECK_EQ(layout_has(layout, FIELD_PyObject_ob_refcnt), !layout->free_threaded);
+		CHECK_EQ(layout_has(layout, FIELD_PyObject_ob_ref_shared), layout->free_threaded);
 		CHECK(layout->name && layout->source && strstr(layout->source, layout->name) == layout->source);
 	}
 	CHECK(i >= 6);
@@ -89,21 +98,40 @@ static void test_header(void)
 	CHECK(layout_at(SIZE_MAX) == NULL);
 }
 
-/* Two ranges of one machine and flavour are the same or apart; a build lies in the range that it stands for. */
+/* A layout stands for versions of the series that its build is of. */
 static void test_ranges(void)
 {
 	for (size_t i = 0; layout_at(i); i++) {
-		const struct layout *a = layout_at(i);
-		CHECK(a->range.first <= a->range.last);
-		CHECK(a->range.first <= a->source_hex && a->source_hex <= a->range.last);
-		CHECK_EQ(a->range.first >> 16, a->range.last >> 16);
-		for (size_t j = 0; j < i; j++) {
-			const struct layout *b = layout_at(j);
-			if (a->machine != b->machine || a->debug != b->debug || a->free_threaded != b->free_threaded)
-				continue;
-			bool same = a->range.first == b->range.first && a->range.last == b->range.last;
-			CHECK(same || b->range.last < a->range.first);
+		const struct layout *layout = layout_at(i);
+		CHECK(layout->range.first <= layout->range.last);
+		CHECK_EQ(layout->range.first >> 16, layout->source_hex >> 16);
+		CHECK_EQ(layout->range.first >> 16, layout->range.last >> 16);
+	}
+}
+
+/* The layouts that one version may have come in the table's order: release first, and each once. */
+static void test_find_next(void)
+{
+	static const struct {
+		uint32_t version;
+		const char *sources;
+	} expected[] = {
+		{HEX(3, 10, 4), "3.10.4 Ubuntu x86_64 release|3.10.4 Ubuntu x86_64 debug|"},
+		{HEX(3, 13, 0), "3.13.0 x86_64 release|"},
+		{HEX(3, 13, 5), "3.13.5 x86_64 release|3.13.5 Debian x86_64 release|3.13.5 Debian x86_64 debug|"},
+		{HEX(3, 14, 3), "3.14.0 Ubuntu x86_64 release|3.14.0 Ubuntu x86_64 debug|"
+				"3.14.4 Ubuntu x86_64 release|3.14.4 Ubuntu x86_64 debug|"},
+		{HEX(4, 0, 0), ""},
+	};
+
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		char sources[512] = "";
+		const struct layout *layout = NULL;
+		while ((layout = layout_find_next(layout, expected[i].version, EM_X86_64, false))) {
+			strcat(sources, layout->source);
+			strcat(sources, "|");
 		}
+		CHECK_TEXT(sources, expected[i].sources);
 	}
 }
 
@@ -117,7 +145,8 @@ static void test_traits(void)
 			bool inside = trait->first <= range->first && range->last <= trait->last;
 			bool outside = range->last < trait->first || trait->last < range->first;
 			CHECK(inside || outside);
-			CHECK_EQ(layout_trait(layout_at(i), (enum layout_trait)t), inside);
+			CHECK(!(inside && layout_at(i)->also[t]));
+			CHECK_EQ(layout_trait(layout_at(i), (enum layout_trait)t), inside || layout_at(i)->also[t]);
 		}
 	}
 	CHECK(layout_trait(find(HEX(3, 9, 18)), TRAIT_LNOTAB));
@@ -145,10 +174,12 @@ static void test_exclusive_traits(void)
 		CHECK_EQ(T(STR_WSTR), layout_has(layout, FIELD_PyASCIIObject_wstr));
 		CHECK_EQ(T(KEYS_LOG2), layout_has(layout, FIELD_PyDictKeysObject_dk_log2_size));
 		CHECK_EQ(T(CFRAME), layout_has(layout, FIELD__PyCFrame_current_frame));
-		CHECK_EQ(T(INTERP_GC), layout_has(layout, FIELD_PyInterpreterState_gc_generations));
-		CHECK_EQ(!T(INTERP_GC), layout_has(layout, FIELD__PyRuntimeState_gc_generations));
+		/* 3.6 keeps them in static variables. */
+		const bool runtime = layout->structs[STRUCT__PyRuntimeState] != 0;
+		CHECK_EQ(T(INTERP_GC), layout_has(layout, FIELD_PyInterpreterState_gc_permanent_generation));
+		CHECK_EQ(!T(INTERP_GC) && runtime, layout_has(layout, FIELD__PyRuntimeState_gc_permanent_generation));
 		CHECK_EQ(T(INTERP_GIL), layout_has(layout, FIELD_PyInterpreterState_ceval_gil));
-		CHECK_EQ(!T(INTERP_GIL), layout_has(layout, FIELD__PyRuntimeState_ceval_gil));
+		CHECK_EQ(!T(INTERP_GIL) && runtime, layout_has(layout, FIELD__PyRuntimeState_ceval_gil));
 		CHECK_EQ(T(STATIC_TYPE_STATE), layout_has(layout, FIELD_managed_static_type_state_tp_dict));
 #undef T
 	}
@@ -164,6 +195,14 @@ static void test_find(void)
 		const struct layout *layout = find(measured[i]);
 		CHECK(layout->range.first <= measured[i] && measured[i] <= layout->range.last);
 	}
+	CHECK_TEXT(find(HEX(3, 6, 9))->name, "3.6");
+	/* Where a micro version moved a field, or changed what it means. */
+	CHECK(find(HEX(3, 10, 5)) != find(HEX(3, 10, 6)));
+	CHECK(find(HEX(3, 12, 2)) != find(HEX(3, 12, 3)));
+	CHECK(layout_trait(find(HEX(3, 7, 6)), TRAIT_PICKLE_FORGETS_PARTIAL));
+	CHECK(!layout_trait(find(HEX(3, 7, 7)), TRAIT_PICKLE_FORGETS_PARTIAL));
+	CHECK(layout_trait(find(HEX(3, 8, 2)), TRAIT_PICKLE_FORGETS_PARTIAL_3_8));
+	CHECK(!layout_trait(find(HEX(3, 8, 3)), TRAIT_PICKLE_FORGETS_PARTIAL_3_8));
 	CHECK_TEXT(find(HEX(3, 8, 0))->name, "3.8");
 	CHECK_TEXT(find(HEX(3, 11, 2))->name, "3.11");
 	CHECK_TEXT(find(HEX(3, 11, 255))->name, "3.11");
@@ -172,27 +211,21 @@ static void test_find(void)
 	CHECK_TEXT(find(HEX(3, 13, 12))->source, "3.13.5 x86_64 release");
 	CHECK_TEXT(find(HEX(3, 13, 13))->source, "3.13.15 x86_64 release");
 
-	CHECK(!layout_find(HEX(3, 7, 16), EM_X86_64, false, false));
+	CHECK(!layout_find(HEX(3, 5, 10), EM_X86_64, false, false));
 	CHECK(!layout_find(0x030d00c3, EM_X86_64, false, false)); /* 3.13.0rc3 */
 	CHECK(!layout_find(HEX(4, 0, 0), EM_X86_64, false, false));
 	CHECK(!layout_find(0, EM_X86_64, false, false));
 	CHECK(!layout_find(UINT32_MAX, EM_X86_64, false, false));
-	CHECK(!layout_find(HEX(3, 11, 7), EM_AARCH64, false, false));
-	CHECK(!layout_find(HEX(3, 11, 7), EM_X86_64, true, false));
-	CHECK(!layout_find(HEX(3, 13, 0), EM_X86_64, false, true));
-
-	CHECK(!layout_find_next(find(HEX(3, 11, 2)), HEX(3, 11, 2)));
-	CHECK(!layout_find_next(find(HEX(3, 13, 0)), HEX(3, 13, 0)));
-	const struct layout *debian = layout_find_next(find(HEX(3, 13, 5)), HEX(3, 13, 5));
-	CHECK(debian && strstr(debian->source, "Debian"));
-	CHECK(debian && !layout_find_next(debian, HEX(3, 13, 5)));
+	CHECK(!layout_find(HEX(3, 10, 7), EM_RISCV, false, false));
+	CHECK(!layout_find(HEX(3, 12, 7), EM_X86_64, false, true));
+	CHECK(!layout_find(HEX(3, 13, 0), EM_X86_64, true, true));
 }
 
 static void test_by_name(void)
 {
-	static const char *const wrong[] = {"",      "3",        "3.",    ".11",     "3.7",   "3.11t",  "3.11d",
+	static const char *const wrong[] = {"",      "3",        "3.",    ".11",     "3.5",   "3.11t",  "3.11td",
 					    "3.11.", "3.11.7.1", "3.11x", "3.11.7 ", " 3.11", "3.999",  "3.4294967307",
-					    "-3.11", "3.11.256", "v3.11", "2.7",     "3.-11", "3.13td", "3.13dt"};
+					    "-3.11", "3.11.256", "v3.11", "2.7",     "3.-11", "3.12td", "3.13dt"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		CHECK(!layout_by_name(wrong[i], EM_X86_64));
@@ -201,13 +234,16 @@ static void test_by_name(void)
 	CHECK(layout_by_name("3.8", EM_X86_64) == find(HEX(3, 8, 18)));
 	CHECK(layout_by_name("3.13", EM_X86_64) == find(HEX(3, 13, 99)));
 	CHECK(layout_by_name("3.13.0", EM_X86_64) == find(HEX(3, 13, 0)));
-	CHECK(!layout_by_name("3.11", EM_AARCH64));
+	CHECK(layout_by_name("3.13t", EM_X86_64)->free_threaded);
+	CHECK(layout_by_name("3.11d", EM_X86_64)->debug);
+	CHECK_TEXT(layout_by_name("3.13.5", EM_AARCH64)->source, "3.13.5 Debian aarch64 release");
+	CHECK(!layout_by_name("3.10", EM_RISCV));
 }
 
 static void test_nearest(void)
 {
-	CHECK_TEXT(layout_nearest(0)->name, "3.8");
-	CHECK_TEXT(layout_nearest(HEX(3, 7, 16))->name, "3.8");
+	CHECK_TEXT(layout_nearest(0)->name, "3.6");
+	CHECK_TEXT(layout_nearest(HEX(3, 5, 1))->name, "3.6");
 	CHECK_TEXT(layout_nearest(HEX(3, 10, 3))->name, "3.10");
 	CHECK_TEXT(layout_nearest(0x030d00c3)->source, "3.13.0 x86_64 release");
 	CHECK(layout_nearest(UINT32_MAX) == layout_nearest(HEX(4, 0, 0)));
@@ -268,25 +304,32 @@ static void test_facts(void)
 		}
 }
 
-/* interned:2 kind:3 compact:1 ascii:1, of the 32-bit word. CPython 3.8 to 3.13, Include/cpython/unicodeobject.h */
+/* interned:2 kind:3 compact:1 ascii:1, of a 32-bit word, from its least significant end; from its most significant on
+ * big-endian machines. Free-threaded 3.14 gave interned a byte of its own. Include/cpython/unicodeobject.h, 3.6 to 3.15 */
 static void test_bits(void)
 {
 	static const struct {
 		enum layout_field field;
-		uint8_t bit, width;
+		uint8_t bit, width, late_bit;
 	} bits[] = {
-		{FIELD_PyASCIIObject_interned, 0, 2},
-		{FIELD_PyASCIIObject_kind, 2, 3},
-		{FIELD_PyASCIIObject_compact, 5, 1},
-		{FIELD_PyASCIIObject_ascii, 6, 1},
+		{FIELD_PyASCIIObject_kind, 2, 3, 8},
+		{FIELD_PyASCIIObject_compact, 5, 1, 11},
+		{FIELD_PyASCIIObject_ascii, 6, 1, 12},
 	};
 
 	for (size_t i = 0; layout_at(i); i++) {
 		const struct layout *layout = layout_at(i);
+		const bool late = layout->free_threaded && layout->range.first >= 0x030e0000;
 		for (size_t b = 0; b < sizeof(bits) / sizeof(bits[0]); b++) {
 			const struct layout_place *place = &layout->fields[bits[b].field];
-			CHECK_EQ(place->offset_plus_1, 32 + 1);
-			CHECK_EQ(place->bit, bits[b].bit);
+			const unsigned bit = late ? bits[b].late_bit : bits[b].bit;
+			/* A unit may be a byte of the word: what counts is the bit in the word. */
+			const unsigned at =
+				place->offset_plus_1 - layout->fields[FIELD_PyASCIIObject_state].offset_plus_1;
+			if (layout->big_endian)
+				CHECK_EQ(8 * at + 8 * place->size - place->bit - place->width, bit);
+			else
+				CHECK_EQ(8 * at + place->bit, bit);
 			CHECK_EQ(place->width, bits[b].width);
 		}
 		CHECK_EQ(layout_has(layout, FIELD_PyASCIIObject_ready), layout_trait(layout, TRAIT_STR_WSTR));
@@ -300,7 +343,7 @@ static void test_bits(void)
 static void test_3_13(void)
 {
 	const struct layout *first = find(HEX(3, 13, 0)), *second = find(HEX(3, 13, 5)), *third = find(HEX(3, 13, 18));
-	const struct layout *debian = layout_find_next(third, HEX(3, 13, 18));
+	const struct layout *debian = layout_find_next(third, HEX(3, 13, 18), EM_X86_64, false);
 
 	CHECK(layout_has(first, FIELD_lockobject_locked) && !layout_has(first, FIELD_lockobject_lock));
 	CHECK(!layout_has(second, FIELD_lockobject_locked) && layout_has(second, FIELD_lockobject_lock));
@@ -312,7 +355,9 @@ static void test_3_13(void)
 	CHECK(debian && layout_offset(debian, FIELD__gc_runtime_state_generations) == 20);
 	for (size_t i = 0; layout_at(i); i++) {
 		const struct layout *layout = layout_at(i);
-		if (layout_has(layout, FIELD_PyInterpreterState_gc))
+		/* The incremental and the free-threaded collectors have no array of them. */
+		if (layout_has(layout, FIELD_PyInterpreterState_gc) &&
+		    layout_has(layout, FIELD__gc_runtime_state_generations))
 			CHECK_EQ(layout_offset(layout, FIELD_PyInterpreterState_gc) +
 					 layout_offset(layout, FIELD__gc_runtime_state_generations),
 				 layout_offset(layout, FIELD_PyInterpreterState_gc_generations));
@@ -338,6 +383,7 @@ int main(void)
 	test_traits();
 	test_exclusive_traits();
 	test_find();
+	test_find_next();
 	test_by_name();
 	test_nearest();
 	test_facts();
