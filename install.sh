@@ -53,9 +53,9 @@ say() {
 
 # ---- Packages ----
 
-build_packages=(gcc libc6-dev meson ninja-build pkg-config libelf-dev)
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libelf-dev libdw-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev)
 demo_packages=(xz-utils)
-test_packages=(xz-utils binutils gdb gdbserver python3 python3-pytest python3-hypothesis)
+test_packages=(xz-utils zstd lz4 binutils gdb gdbserver python3 python3-pytest python3-hypothesis)
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
@@ -142,7 +142,11 @@ check_tools() {
 	for tool in cc meson ninja pkg-config; do
 		command -v "$tool" >/dev/null || fail "$tool is not there: run without --no-deps, or install ${build_packages[*]}"
 	done
-	pkg-config --exists libelf || fail "libelf's headers are not there: run without --no-deps, or install libelf-dev"
+	local library
+	for library in libelf libdw zlib liblzma libzstd liblz4; do
+		pkg-config --exists $library || fail "the headers of $library are not there: run without --no-deps, or install \
+${build_packages[*]}"
+	done
 }
 
 do_install() {
@@ -296,19 +300,22 @@ show() {
 # ---- The tests ----
 
 passed=0 failed=0 skipped=0
+failures=() # by name: whoever reads only the end of the output wants to know
 
-# tally NAME PASSED FAILED SKIPPED
+# tally SUITE PASSED FAILED SKIPPED [NAMES OF WHAT FAILED, a line each]
 tally() {
+	local name
 	say "$1: $2 passed, $3 failed, $4 skipped"
 	passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+	[ "$3" -eq 0 ] || while IFS= read -r name; do failures+=("failed: $1${name:+: $name}"); done <<<"${5:-}"
 }
 
 # tally_file NAME JUNIT-FILE: a suite that wrote none has failed.
 tally_file() {
 	local counts
 	if counts=$(/usr/bin/python3 tests/count.py "$2"); then
-		# shellcheck disable=SC2086 # three numbers
-		tally "$1" $counts
+		# shellcheck disable=SC2046 # three numbers
+		tally "$1" $(head -n 1 <<<"$counts") "$(tail -n +2 <<<"$counts")"
 	else
 		tally "$1" 0 1 0
 	fi
@@ -372,6 +379,7 @@ do_test() {
 	check_transcripts
 	run_pytest pytest build tests
 	run_pytest pytest-sanitized build-sanitize tests/truth tests/fault tests/front/test_cli.py
+	[ $failed -eq 0 ] || printf '%s\n' "${failures[@]}"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ $failed -eq 0 ]
 }

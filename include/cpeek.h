@@ -88,7 +88,10 @@ CPEEK_PUBLIC const char *cpeek_error(struct cpeek_session *session);
 
 enum {
 	CPEEK_OPEN_NO_PAUSE = 1, /* read a live process without stopping it: answers may be torn */
-	CPEEK_OPEN_MISMATCH = 2, /* use ELF files whose build id differs from the target's */
+	/* A core whose CPython is of another build than the file that has its name here is refused, unless one of these
+	 * tells what to do about ELF files with another build id, or with other bytes where there is none: */
+	CPEEK_OPEN_MISMATCH = 2,        /* use them: values may be wrong */
+	CPEEK_OPEN_IGNORE_MISMATCH = 4, /* go on as if they were missing */
 };
 
 struct cpeek_open_options {
@@ -96,12 +99,17 @@ struct cpeek_open_options {
 	uint32_t flags;
 	const char *exe;     /* the executable's file, when the path in the core is wrong here; may be NULL */
 	const char *sysroot; /* a folder that holds the target's file tree; may be NULL */
-	const char *python;  /* "3.11": force this layout; may be NULL */
+	const char *python; /* "3.11", "3.13td": force this layout; "dwarf": one from debug information; may be NULL */
+	/* Folders, separated by colons, that are searched for the target's ELF files and their separate debug files by
+	 * build id alone; may be NULL. Each is walked once, when a file is not found elsewhere. */
+	const char *debug_dirs;
 };
 
-/* Open a core file. options may be NULL.
- * Errors: IO (no such file, not a core), NO_PYTHON, UNSUPPORTED, NO_MEMORY. After an error the session holds no
- * target and may be opened again. */
+/* Open a core file, which may be compressed by gzip, xz, zstd or lz4: then it is unpacked into a private file without a
+ * name (in $TMPDIR, /var/tmp or /tmp), which goes when the session or the program ends; the host hears of the progress.
+ * options may be NULL.
+ * Errors: IO (no such file, not a core, no room), NO_PYTHON, UNSUPPORTED, NO_MEMORY, CANCELLED. After an error the
+ * session holds no target and may be opened again. */
 CPEEK_PUBLIC int32_t cpeek_open_core(struct cpeek_session *session, const char *path,
 				     const struct cpeek_open_options *options);
 /* Open the live process pid. It is stopped by ptrace (PTRACE_SEIZE) until cpeek_destroy() or cpeek_release(), unless

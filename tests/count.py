@@ -1,4 +1,5 @@
-"""Counts tests: `count.py FILE…` reads JUnit files (of meson test and of pytest) and prints "PASSED FAILED SKIPPED"."""
+"""Counts tests: `count.py FILE…` reads JUnit files (of meson test and of pytest) and prints "PASSED FAILED SKIPPED", and
+then the name of each that failed, a line each."""
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -11,8 +12,12 @@ def outcome(case):
 
 
 def main(paths):
-    outcomes = [outcome(case) for path in paths for case in ElementTree.parse(path).iter("testcase")]
+    cases = [(outcome(case), case.get("name")) for path in paths for case in ElementTree.parse(path).iter("testcase")]
+    outcomes = [kind for kind, _ in cases]
     print(*(outcomes.count(kind) for kind in ("passed", "failed", "skipped")))
+    for kind, name in cases:
+        if kind == "failed":
+            print(name)
 
 
 if __name__ == "__main__":

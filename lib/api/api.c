@@ -100,6 +100,7 @@ static struct target_options target_options(const struct cpeek_open_options *opt
 	return (struct target_options){
 		.exe = options->exe,
 		.sysroot = options->sysroot,
+		.debug_dirs = options->debug_dirs,
 		.no_pause = options->flags & CPEEK_OPEN_NO_PAUSE,
 		.use_mismatched = options->flags & CPEEK_OPEN_MISMATCH,
 	};
@@ -113,6 +114,7 @@ int32_t cpeek_open_core(struct cpeek_session *session, const char *path, const s
 	copy_struct(&ours, sizeof(ours), options);
 	session_close(session);
 	struct target_options how = target_options(&ours);
+	how.host = &session->host;
 	enum cpeek_status status = target_open_core(path, &how, &session->error, &target);
 	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);
 }
@@ -125,6 +127,7 @@ int32_t cpeek_open_pid(struct cpeek_session *session, int64_t pid, const struct 
 	copy_struct(&ours, sizeof(ours), options);
 	session_close(session);
 	struct target_options how = target_options(&ours);
+	how.host = &session->host;
 	enum cpeek_status status = target_open_live(pid, &how, &session->error, &target);
 	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);
 }
@@ -143,6 +146,7 @@ int32_t cpeek_open_memory(struct cpeek_session *session, const struct cpeek_memo
 		return error_set(&session->error, CPEEK_USAGE,
 				 "cpeek_memory needs read, and a pointer_size of 4 or 8");
 	struct target_options how = target_options(&ours);
+	how.host = &session->host;
 	enum cpeek_status status = target_open_lent(&lent, &how, &session->error, &target);
 	return (int32_t)(status == CPEEK_OK ? session_open(session, target, &ours) : status);
 }

@@ -25,6 +25,9 @@ static void show_heading(struct cpeek_session *session, struct sink *sink, const
 				 session->python->interpreters[thread->interpreter].id);
 	if (thread->gil == THREAD_GIL_HOLDING)
 		sink_span(sink, SINK_PLAIN, ", holding the GIL");
+	const char *state = thread_state_text(session->python, thread);
+	if (state)
+		sink_span_format(sink, SINK_PLAIN, ", %s", state);
 	sink_line(sink, NULL);
 }
 

@@ -198,6 +198,12 @@ static void show_left_out(const struct cpeek_session *session, bool unreadable, 
 	sink_line(sink, NULL);
 }
 
+static void show_damage(struct sink *sink)
+{
+	sink_span(sink, SINK_MARK, "<the compressed core failed its check: any byte of it may be wrong>");
+	sink_line(sink, NULL);
+}
+
 static enum cpeek_status run_parsed(struct cpeek_session *session, const struct command *command,
 				    const struct arguments *arguments, uint32_t format, cpeek_write_fn write,
 				    void *arg)
@@ -212,12 +218,17 @@ static enum cpeek_status run_parsed(struct cpeek_session *session, const struct 
 	const bool failed = session_failures(session) != failures;
 	if (status == CPEEK_OK && failed && !session->partial)
 		show_left_out(session, session->target->faults != faults, sink);
-	session->partial |= failed;
+	if (session->target->damaged)
+		show_damage(sink);
+	session->partial |= failed || session->target->damaged;
 	enum cpeek_status finished = sink_finish(sink);
 	if (status == CPEEK_OK)
 		status = finished;
 	if (status == CPEEK_OK && memory_failures() != no_memory)
 		status = error_set(&session->error, CPEEK_NO_MEMORY, "out of memory: the answer is not complete");
+	enum cpeek_status alive = target_check(session->target);
+	if (alive != CPEEK_OK)
+		status = alive;
 	if (failed || status == CPEEK_NO_MEMORY)
 		session_forget(session);
 	return status == CPEEK_OK && session->partial ? CPEEK_PARTIAL : status;

@@ -239,7 +239,7 @@ static enum cpeek_status find_item(struct cpeek_session *session, target_addr ad
 
 	TRY(object_read(session->objects, address, &object));
 	TRY(items_start(&object, &items));
-	const bool mapping = object.type->flags & TYPE_DICT_SUBCLASS;
+	const bool mapping = type_is_mapping(object.type);
 	if (key->is_text && !mapping)
 		return CPEEK_NOT_FOUND;
 	int64_t index = key->number < 0 ? key->number + (int64_t)items.count : key->number;

@@ -1,9 +1,12 @@
 /*
  * info: which CPython, where it came from, and what of the target is missing.
  */
+#include "base/vector.h"
+#include "command/builds.h"
 #include "command/command.h"
 
 #include <elf.h>
+#include <string.h>
 
 static const char *machine_name(unsigned machine)
 {
@@ -31,40 +34,84 @@ static const char *kind_name(enum target_kind kind)
 	return names[kind];
 }
 
-static const char *const file_states[] = {
-	[TARGET_FILE_UNKNOWN] = "not looked for",
-	[TARGET_FILE_VERIFIED] = "verified",
-	[TARGET_FILE_UNVERIFIED] = "unverified: no build id to compare",
-	[TARGET_FILE_MISMATCH] = "another build",
-	[TARGET_FILE_MISSING] = "missing here",
-};
-
-static enum cpeek_status show_files(struct sink *sink, struct target *target)
+static const char *file_state(const struct target_module *module)
 {
-	sink_array(sink, "missing_files");
+	switch (module->state) {
+	case TARGET_FILE_UNKNOWN:
+		break;
+	case TARGET_FILE_VERIFIED:
+		return "verified";
+	case TARGET_FILE_UNVERIFIED:
+		return module->usable ? "used for its contents, as there is no build id"
+				      : "not used, as there is no build id, nor anything else to compare";
+	case TARGET_FILE_MISMATCH:
+		return module->usable ? "another build, and used all the same" : "another build, not used";
+	case TARGET_FILE_MISSING:
+		return "missing here";
+	}
+	return "not looked for";
+}
+
+/* An ELF file, not one of the data that programs map too. */
+static bool is_program(const struct target *target, const struct target_module *module)
+{
+	bool program = module->has_elf_header;
+
+	for (size_t i = 0; i < target->mapping_count && !program; i++)
+		program = target->mappings[i].module == (uint32_t)(module - target->modules) &&
+			  target->mappings[i].executable;
+	return program;
+}
+
+static void show_build_id(struct sink *sink, const char *name, const uint8_t *id, size_t length)
+{
+	char text[BUILDS_ID_TEXT];
+
+	builds_format_id(id, length, text);
+	if (length > 0)
+		sink_string(sink, name, text);
+	else
+		sink_null(sink, name);
+}
+
+static enum cpeek_status show_modules(struct sink *sink, struct target *target)
+{
+	sink_array(sink, "modules");
 	for (size_t i = 0; i < target->module_count; i++) {
 		const struct target_module *module = &target->modules[i];
 		TRY(target_load_module(target, module));
-		if (module->state == TARGET_FILE_VERIFIED || !module->has_elf_header)
+		if (!is_program(target, module))
 			continue;
 		sink_object(sink, NULL);
 		sink_string(sink, "path", module->path);
-		sink_string(sink, "state", file_states[module->state]);
+		sink_string(sink, "state", file_state(module));
+		show_build_id(sink, "build_id", module->build_id, module->build_id_length);
+		if (module->file) {
+			sink_string(sink, "file", module->file);
+			show_build_id(sink, "file_build_id", module->file_build_id, module->file_build_id_length);
+		}
 		sink_end(sink);
 	}
 	sink_end(sink);
 	return CPEEK_OK;
 }
 
-static void show_file_lines(struct sink *sink, const struct target *target)
+static void show_module_lines(struct sink *sink, const struct target *target)
 {
+	char ran[BUILDS_ID_TEXT], here[BUILDS_ID_TEXT];
+
 	for (size_t i = 0; i < target->module_count; i++) {
 		const struct target_module *module = &target->modules[i];
-		if (module->state == TARGET_FILE_VERIFIED || !module->has_elf_header)
+		if (module->state == TARGET_FILE_VERIFIED || !is_program(target, module))
 			continue;
-		sink_span(sink, SINK_MARK, file_states[module->state]);
+		sink_span(sink, SINK_MARK, file_state(module));
 		sink_span(sink, SINK_PLAIN, "  ");
 		sink_span(sink, SINK_PLACE, module->path);
+		if (module->state == TARGET_FILE_MISMATCH) {
+			builds_format_id(module->build_id, module->build_id_length, ran);
+			builds_format_id(module->file_build_id, module->file_build_id_length, here);
+			sink_span_format(sink, SINK_PLAIN, "  build id %s, here %s", ran, here);
+		}
 		sink_line(sink, NULL);
 	}
 }
@@ -89,6 +136,62 @@ static enum cpeek_status show_build(struct cpeek_session *session, struct sink *
 	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK;
 }
 
+static void show_others(struct sink *sink, const struct other_pythons *others)
+{
+	sink_array(sink, "other_pythons");
+	for (size_t i = 0; i < others->count; i++) {
+		const struct other_python *other = &others->items[i];
+		sink_object(sink, NULL);
+		sink_string(sink, "python", other->version);
+		sink_bool(sink, "debug", other->debug);
+		sink_bool(sink, "free_threaded", other->free_threaded);
+		sink_address(sink, "runtime", other->runtime);
+		sink_string(sink, "found_by", other->evidence);
+		sink_end(sink);
+	}
+	sink_end(sink);
+}
+
+static void show_other_lines(struct sink *sink, const struct other_pythons *others)
+{
+	for (size_t i = 0; i < others->count; i++) {
+		const struct other_python *other = &others->items[i];
+		sink_span(sink, SINK_MARK, "another CPython is in this process");
+		sink_span_format(sink, SINK_PLAIN, "  %s: --python %s%s%s shows it", other->version, other->version,
+				 other->free_threaded ? "t" : "", other->debug ? "d" : "");
+		sink_line(sink, NULL);
+	}
+}
+
+/* What the interpreter says of its own build; the layout was found without asking. */
+static enum cpeek_status show_flags(struct cpeek_session *session, struct sink *sink)
+{
+	const struct layout *layout = session->python->layout;
+	target_addr flags;
+
+	if (!session->python->interpreter_count)
+		return CPEEK_OK;
+	strbuf_clear(&session->text);
+	enum cpeek_status status =
+		dict_find(session->objects, session->python->interpreters[0].sysdict, "abiflags", 8, &flags);
+	if (status == CPEEK_OK)
+		status = str_read(session->objects, flags, TYPE_NAME, &session->text, NULL);
+	if (status != CPEEK_OK)
+		return status == CPEEK_NOT_FOUND ? CPEEK_OK : objects_tolerate(session->objects, status);
+	const char *text = strbuf_text(&session->text);
+	const bool debug = strchr(text, 'd'), free_threaded = strchr(text, 't');
+	sink_bytes(sink, "abiflags", text, session->text.length);
+	if (debug == layout->debug && free_threaded == layout->free_threaded)
+		return CPEEK_OK;
+	sink_string(sink, "warning",
+		    debug != layout->debug
+			    ? debug ? "sys.abiflags is of a Py_DEBUG build, the layout of a release build"
+				    : "sys.abiflags is of a release build, the layout of a Py_DEBUG build"
+			    : "sys.abiflags and the layout differ in free threading");
+	session->partial = true;
+	return CPEEK_OK;
+}
+
 static enum cpeek_status run(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)
 {
 	struct target *target = session->target;
@@ -101,7 +204,10 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	sink_bool(sink, "debug", python->layout->debug);
 	sink_bool(sink, "free_threaded", python->layout->free_threaded);
 	sink_end(sink);
+	if (python->layout->free_threaded && python->interpreter_count)
+		sink_bool(sink, "gil_enabled", python->interpreters[0].has_gil);
 	TRY(show_build(session, sink));
+	TRY(show_flags(session, sink));
 	sink_string(sink, "arch", machine_name(target->machine));
 	sink_unsigned(sink, "pointer_size", target->pointer_size);
 	sink_string(sink, "target", kind_name(target->kind));
@@ -120,6 +226,10 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	sink_string(sink, "found_by", python->runtime_evidence);
 	sink_string(sink, "version_by", python->version_evidence);
 	sink_string(sink, "layout", python->layout_evidence);
+	if (python->layout_partial)
+		sink_bool(sink, "layout_partial", true);
+	if (target->damaged)
+		sink_bool(sink, "damaged", true);
 	if (target->truncated) {
 		sink_bool(sink, "truncated", true);
 		sink_unsigned(sink, "missing_bytes", target->missing_bytes);
@@ -129,10 +239,15 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 		sink_bool(sink, "threads_partial", true);
 		session->partial = true;
 	}
-	TRY(show_files(sink, target));
+	struct other_pythons others;
+	TRY(runtime_find_others(python, &others));
+	show_others(sink, &others);
+	enum cpeek_status status = show_modules(sink, target);
 	sink_end(sink);
-	show_file_lines(sink, target);
-	return CPEEK_OK;
+	show_other_lines(sink, &others);
+	show_module_lines(sink, target);
+	VECTOR_DEINIT(&others);
+	return status;
 }
 
 const struct command command_info = {

@@ -155,7 +155,14 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 		sink_span_format(sink, SINK_MARK,
 				 "%" PRIu64 " references lead to no readable object, the first to 0x%" PRIx64 "%s",
 				 heap.unreadable, heap.first_unreadable,
-				 heap.lists_partial ? "; a list of the collector is broken" : "");
+				 !heap.lists_partial                       ? ""
+				 : session->objects->layout->free_threaded ? "; a heap of mimalloc is broken"
+									   : "; a list of the collector is broken");
+		sink_line(sink, NULL);
+	}
+	if (session->python->layout_partial) {
+		session->partial = true;
+		sink_span_format(sink, SINK_MARK, "the layout is partial: %s", session->python->layout_evidence);
 		sink_line(sink, NULL);
 	}
 	heap_deinit(&heap);

@@ -3,6 +3,7 @@
  */
 #include "command/session.h"
 #include "base/memory.h"
+#include "command/builds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -90,51 +91,83 @@ static enum cpeek_status prove_objects(struct cpeek_session *session)
 	return CPEEK_OK;
 }
 
-static void format_build_id(const uint8_t *id, size_t length, char *text)
+static enum cpeek_status make_objects(struct cpeek_session *session)
 {
-	for (size_t i = 0; i < length; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", id[i]);
-	text[2 * length] = '\0';
-}
-
-/* A file that was named for the executable must be the one that ran. */
-static enum cpeek_status check_executable(struct cpeek_session *session, const struct cpeek_open_options *options)
-{
-	struct target *target = session->target;
-	const struct target_module *module = target->modules;
-	char wanted[2 * sizeof(module->build_id) + 1], given[2 * sizeof(module->file_build_id) + 1];
-
-	if (!options->exe || !target->module_count)
-		return CPEEK_OK;
-	TRY(target_load_module(target, module));
-	if (module->state == TARGET_FILE_MISSING)
-		return error_set(&session->error, CPEEK_IO, "cannot use %.400s as the executable: no such ELF file",
-				 options->exe);
-	if (module->state != TARGET_FILE_MISMATCH || options->flags & CPEEK_OPEN_MISMATCH)
-		return CPEEK_OK;
-	format_build_id(module->build_id, module->build_id_length, wanted);
-	format_build_id(module->file_build_id, module->file_build_id_length, given);
-	return error_set(&session->error, CPEEK_IO,
-			 "%.300s is another build than the executable that ran, %.300s: its build id is %s, and the "
-			 "target's %s; pass the file that ran with --exe, or leave --exe out",
-			 options->exe, module->path, given, wanted);
-}
-
-static enum cpeek_status open_objects(struct cpeek_session *session, const struct cpeek_open_options *options)
-{
-	TRY(check_executable(session, options));
-	TRY(runtime_open(session->target, options->python, &session->python));
+	objects_destroy(session->objects);
+	session->objects = NULL;
 	TRY(objects_create(session->python, &session->objects));
 	session->objects->frames = &stack_hooks;
 	session->objects->cancelled = cancelled;
 	session->objects->cancelled_arg = session;
+	return CPEEK_OK;
+}
+
+/* The layout of another flavour may have proved itself; the interpreter knows. */
+static enum cpeek_status check_flavour(struct cpeek_session *session)
+{
+	struct strbuf flags = {0};
+	target_addr address;
+
+	if (!session->python->interpreter_count)
+		return CPEEK_OK;
+	enum cpeek_status status =
+		dict_find(session->objects, session->python->interpreters[0].sysdict, "abiflags", 8, &address);
+	if (status == CPEEK_OK)
+		status = str_read(session->objects, address, TYPE_NAME, &flags, NULL);
+	if (status == CPEEK_OK)
+		status = runtime_take_flavour(session->python, strchr(strbuf_text(&flags), 'd'));
+	strbuf_deinit(&flags);
+	if (status == CPEEK_OK)
+		return make_objects(session);
+	return status == CPEEK_NO_MEMORY ? error_set(&session->error, status, "out of memory") : CPEEK_OK;
+}
+
+static enum cpeek_status open_objects(struct cpeek_session *session, const struct cpeek_open_options *options)
+{
+	TRY(builds_check_executable(session, options));
+	enum cpeek_status found = runtime_open(session->target, options->python, &session->python);
+	TRY(builds_check_python(session, options, found));
+	TRY(make_objects(session));
+	if (!options->python)
+		TRY(check_flavour(session));
 	TRY(prove_objects(session));
 	session->source = source_create();
 	session->sysroot = options->sysroot ? memory_strdup(options->sysroot) : NULL;
 	if (!session->source || (options->sysroot && !session->sysroot))
 		return error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
+	if (session->target->kind == TARGET_LIVE)
+		source_use_process(session->source, session->target->proc_id);
 	session->thread = first_thread(session->python);
 	return CPEEK_OK;
+}
+
+static bool has_saved_data(const struct target *target)
+{
+	for (size_t i = 0; i < target->mapping_count; i++)
+		if (target->mappings[i].writable && target->mappings[i].saved)
+			return true;
+	return false;
+}
+
+/* What is wrong with the core itself is the likely reason why nothing was found in it. */
+static void explain_core(struct cpeek_session *session)
+{
+	const struct target *target = session->target;
+	struct error *error = &session->error;
+
+	if (target->truncated)
+		(void)error_set(error, error->status, "%s (the core is truncated: %llu bytes of it are missing)",
+				error->text, (unsigned long long)target->missing_bytes);
+	if (target->damaged)
+		(void)error_set(error, error->status, "%s (the compressed core failed its check: copy it again)",
+				error->text);
+	if (target->kind == TARGET_CORE && !target->truncated && !has_saved_data(target))
+		(void)error_set(
+			error, error->status,
+			"%s (the core has none of the memory that the process wrote: its "
+			"/proc/PID/coredump_filter left that out; bit 0, as in the kernel's default 0x33, puts "
+			"it in)",
+			error->text);
 }
 
 enum cpeek_status session_open(struct cpeek_session *session, struct target *target,
@@ -146,9 +179,11 @@ enum cpeek_status session_open(struct cpeek_session *session, struct target *tar
 	enum cpeek_status status = open_objects(session, options);
 	if (memory_failures() != failures)
 		status = error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
-	if (status != CPEEK_OK && target->truncated)
-		(void)error_set(&session->error, status, "%s (the core is truncated: %llu bytes of it are missing)",
-				session->error.text, (unsigned long long)target->missing_bytes);
+	enum cpeek_status alive = target_check(target);
+	if (alive != CPEEK_OK)
+		status = alive;
+	if (status != CPEEK_OK)
+		explain_core(session);
 	if (status != CPEEK_OK)
 		session_close(session);
 	return status;
@@ -173,6 +208,7 @@ enum cpeek_status session_refresh(struct cpeek_session *session)
 	session->thread = SIZE_MAX;
 	TRY(target_refresh(session->target));
 	TRY(runtime_refresh(session->python));
+	TRY(target_check(session->target));
 	if (selected)
 		session->thread = find_thread(session->python, selected);
 	if (session->thread == SIZE_MAX) /* it may have ended */

@@ -283,6 +283,22 @@ const char *thread_gil_text(enum thread_gil gil)
 	return texts[gil];
 }
 
+const char *thread_state_text(const struct python *python, const struct python_thread *thread)
+{
+	static const char *const texts[THREAD_STATE_COUNT] = {
+		[THREAD_DETACHED] = "detached",
+		[THREAD_ATTACHED] = "attached",
+		[THREAD_SUSPENDED] = "suspended",
+		[THREAD_SHUTTING_DOWN] = "shutting down",
+		[THREAD_SUSPENDED_WAITING] = "suspended, waiting",
+		[THREAD_DETACHED_WAITING] = "detached, waiting",
+	};
+
+	if (python->interpreters[thread->interpreter].has_gil || thread->state >= THREAD_STATE_COUNT)
+		return NULL;
+	return texts[thread->state];
+}
+
 enum cpeek_status show_thread(struct cpeek_session *session, struct sink *sink, const struct python_thread *thread)
 {
 	if (thread->native_id)
@@ -298,5 +314,8 @@ enum cpeek_status show_thread(struct cpeek_session *session, struct sink *sink, 
 		sink_null(sink, "name");
 	sink_number(sink, "interpreter", session->python->interpreters[thread->interpreter].id);
 	sink_string(sink, "gil", thread_gil_text(thread->gil));
+	const char *state = thread_state_text(session->python, thread);
+	if (state)
+		sink_string(sink, "state", state);
 	return CPEEK_OK;
 }

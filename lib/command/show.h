@@ -34,5 +34,7 @@ enum cpeek_status show_thread(struct cpeek_session *session, struct sink *sink, 
 /* Appends the name of a thread (threading.Thread.name); nothing when the target has none for it. */
 enum cpeek_status thread_read_name(struct objects *objects, const struct python_thread *thread, struct strbuf *out);
 const char *thread_gil_text(enum thread_gil gil);
+/* "attached": NULL when it is not known, or a GIL says who runs. */
+const char *thread_state_text(const struct python *python, const struct python_thread *thread);
 
 #endif

@@ -18,13 +18,14 @@ static enum cpeek_status show_text(struct cpeek_session *session, struct sink *s
 }
 
 /* Where the thread is: function, file and line of its newest frame. */
-static enum cpeek_status show_top(struct cpeek_session *session, struct sink *sink, const struct python_thread *thread)
+static enum cpeek_status show_top(struct cpeek_session *session, struct sink *sink, const struct python_thread *thread,
+				  bool *partial)
 {
 	struct stack stack = {0};
 
 	enum cpeek_status status = stack_read(session->objects, thread, &stack);
 	if (status == CPEEK_OK)
-		session->partial |= stack.partial;
+		*partial |= stack.partial;
 	if (status == CPEEK_OK && stack.count) {
 		const struct frame *frame = &stack.frames[0];
 		status = show_text(session, sink, frame, "function", frame_read_qualname);
@@ -45,6 +46,7 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 {
 	const struct python *python = session->python;
 	enum cpeek_status status = CPEEK_OK;
+	bool stacks_partial = false;
 
 	(void)arguments;
 	sink_object(sink, NULL);
@@ -54,10 +56,16 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 		sink_bool(sink, "selected", i == session->thread);
 		status = show_thread(session, sink, &python->threads[i]);
 		if (status == CPEEK_OK)
-			status = show_top(session, sink, &python->threads[i]);
+			status = show_top(session, sink, &python->threads[i], &stacks_partial);
 		sink_end(sink);
 	}
 	sink_end(sink);
+	if (stacks_partial) {
+		session->partial = true;
+		sink_bool(sink, "stacks_partial", true);
+		sink_span(sink, SINK_MARK, "<a stack cannot be read to its end: bt shows where>");
+		sink_line(sink, NULL);
+	}
 	if (python->threads_partial) {
 		session->partial = true;
 		sink_bool(sink, "partial", true);
@@ -77,7 +85,8 @@ const struct command command_threads = {
 			.help = "Lists the thread states of every interpreter: the id of the kernel's thread (LWP), "
 				"threading's ident, the name that threading knows, the interpreter, whether it holds "
 				"the "
-				"GIL, and the function, file and line of its newest frame.",
+				"GIL (in a free-threaded build without one: whether it is attached), and the "
+				"function, file and line of its newest frame.",
 		},
 	.run = run,
 };

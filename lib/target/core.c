@@ -9,6 +9,7 @@
 #include "target/core_notes.h"
 #include "target/elf_header.h"
 #include "target/module.h"
+#include "target/unpack.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -28,14 +29,17 @@ struct core_segment {
 };
 
 struct core {
+	int fd; /* of the file itself, or of what it was unpacked to */
 	unsigned char *bytes;
 	size_t size;
+	bool unpacked;
 	VECTOR(struct core_segment) segments; /* by start, not overlapping */
 };
 
 /* ---- Reading ----------------------------------------------------------------------------------------------- */
 
-static const struct core_segment *find_segment(const struct core *core, target_addr addr)
+/* Of the first segment that ends behind addr. */
+static size_t find_segment_index(const struct core *core, target_addr addr)
 {
 	size_t low = 0, high = core->segments.count;
 
@@ -46,9 +50,16 @@ static const struct core_segment *find_segment(const struct core *core, target_a
 		else
 			high = middle;
 	}
-	if (low == core->segments.count || addr < core->segments.items[low].start)
+	return low;
+}
+
+static const struct core_segment *find_segment(const struct core *core, target_addr addr)
+{
+	size_t index = find_segment_index(core, addr);
+
+	if (index == core->segments.count || addr < core->segments.items[index].start)
 		return NULL;
-	return &core->segments.items[low];
+	return &core->segments.items[index];
 }
 
 static bool core_window(void *self, target_addr addr, struct target_window *ret, enum target_hole *hole)
@@ -68,18 +79,57 @@ static bool core_window(void *self, target_addr addr, struct target_window *ret,
 	return true;
 }
 
+/* Where the file itself is not a hole; a file system that does not tell takes all for data. */
+static bool find_saved(const struct core *core, const struct core_segment *segment, target_addr start, target_addr end,
+		       target_addr *ret_start, target_addr *ret_end)
+{
+	off_t first = (off_t)(segment->bytes - core->bytes + (ptrdiff_t)(start - segment->start));
+	off_t last = first + (off_t)(end - start);
+	off_t data = lseek(core->fd, first, SEEK_DATA);
+	if (data < 0 && errno != ENXIO)
+		data = first;
+	if (data < 0 || data >= last)
+		return false;
+	off_t hole = lseek(core->fd, data, SEEK_HOLE);
+	if (hole < 0 || hole > last)
+		hole = last;
+	*ret_start = start + (target_addr)(data - first);
+	*ret_end = start + (target_addr)(hole - first);
+	return true;
+}
+
+static bool core_find_data(void *self, target_addr addr, target_addr end, target_addr *ret_start, target_addr *ret_end)
+{
+	const struct core *core = self;
+
+	for (size_t i = find_segment_index(core, addr); i < core->segments.count; i++) {
+		const struct core_segment *segment = &core->segments.items[i];
+		target_addr start = segment->start > addr ? segment->start : addr;
+		target_addr saved_end = segment->start + segment->saved;
+		if (start >= end)
+			return false;
+		if (start < saved_end &&
+		    find_saved(core, segment, start, saved_end < end ? saved_end : end, ret_start, ret_end))
+			return true;
+	}
+	return false;
+}
+
 static void core_destroy(void *self)
 {
 	struct core *core = self;
 
 	if (core->bytes)
 		(void)munmap(core->bytes, core->size);
+	if (core->fd >= 0)
+		(void)close(core->fd);
 	VECTOR_DEINIT(&core->segments);
 	memory_free(core);
 }
 
 static const struct target_ops core_ops = {
 	.window = core_window,
+	.find_data = core_find_data,
 	.destroy = core_destroy,
 };
 
@@ -87,7 +137,9 @@ static const struct target_ops core_ops = {
 
 static enum cpeek_status set_io_error(const struct target *target, const char *path, const char *what)
 {
-	return error_set(target->error, CPEEK_IO, "%s %s", path, what);
+	const struct core *core = target->self;
+
+	return error_set(target->error, CPEEK_IO, "%s%s %s", path, core->unpacked ? ", once unpacked," : "", what);
 }
 
 static enum cpeek_status set_errno_error(const struct target *target, const char *path, int number)
@@ -99,32 +151,55 @@ static enum cpeek_status set_errno_error(const struct target *target, const char
 	return error_set(target->error, status, "cannot open %s: %s%s", path, strerror(number), advice);
 }
 
-static enum cpeek_status map_core(struct target *target, struct core *core, const char *path)
+static enum cpeek_status open_file(struct target *target, struct core *core, const char *path)
 {
 	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
+
+	core->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (core->fd < 0 || fstat(core->fd, &status) != 0)
 		return set_errno_error(target, path, errno);
-	int number = fstat(fd, &status) == 0 ? 0 : errno;
-	if (number == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-		void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (bytes == MAP_FAILED) {
-			number = errno;
-		} else {
-			core->bytes = bytes;
-			core->size = (size_t)status.st_size;
-		}
-	}
-	(void)close(fd);
-	if (number != 0)
-		return set_errno_error(target, path, number);
-	if (core->bytes)
-		return CPEEK_OK;
 	if (S_ISDIR(status.st_mode))
 		return set_io_error(target, path, "is a directory; give the core file in it");
 	if (!S_ISREG(status.st_mode))
 		return set_io_error(target, path, "is not a regular file; save the core to one first");
-	return set_io_error(target, path, "is empty; no core was written (is the disk full, or `ulimit -c` too low?)");
+	if (status.st_size <= 0)
+		return set_io_error(target, path,
+				    "is empty; no core was written (is the disk full, or `ulimit -c` too low?)");
+	return CPEEK_OK;
+}
+
+/* Puts what the file holds in its place, when it is compressed. */
+static enum cpeek_status unpack_core(struct target *target, struct core *core, const char *path,
+				     const struct cpeek_host *host)
+{
+	const struct codec *codec = unpack_find_codec(core->fd);
+	struct unpacked unpacked;
+
+	if (!codec)
+		return CPEEK_OK;
+	TRY(unpack_file(core->fd, path, codec, host, target->error, &unpacked));
+	(void)close(core->fd);
+	core->fd = unpacked.fd;
+	core->unpacked = true;
+	target->damaged = unpacked.damaged;
+	target->truncated = unpacked.cut_off;
+	if (unpack_find_codec(core->fd))
+		return set_io_error(target, path, "is compressed again; unpack it by hand, once");
+	return CPEEK_OK;
+}
+
+static enum cpeek_status map_core(struct target *target, struct core *core, const char *path)
+{
+	struct stat status;
+
+	if (fstat(core->fd, &status) != 0)
+		return set_errno_error(target, path, errno);
+	void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, core->fd, 0);
+	if (bytes == MAP_FAILED)
+		return set_errno_error(target, path, errno);
+	core->bytes = bytes;
+	core->size = (size_t)status.st_size;
+	return CPEEK_OK;
 }
 
 struct magic {
@@ -133,11 +208,10 @@ struct magic {
 
 /* What people pass by mistake. */
 static const struct magic magics[] = {
-	{"\x28\xb5\x2f\xfd", "is compressed by zstd, not an ELF core; unpack it first: zstd -d"},
-	{"\xfd\x37zXZ", "is compressed by xz, not an ELF core; unpack it first: xz -dk"},
-	{"\x04\x22\x4d\x18", "is compressed by lz4, not an ELF core; unpack it first: lz4 -d"},
-	{"\x1f\x8b", "is compressed by gzip, not an ELF core; unpack it first: gzip -dk"},
-	{"BZh", "is compressed by bzip2, not an ELF core; unpack it first: bzip2 -dk"},
+	{"\xfd\x37zX", "begins like a file of xz, but its header is damaged or cut off; copy it again"},
+	{"\x1f\x8b", "begins like a file of gzip, but its header is damaged or cut off; copy it again"},
+	{"\x02\x21\x4c\x18", "is compressed by lz4 in its legacy format; unpack it first: lz4 -d"},
+	{"BZh", "is compressed by bzip2; unpack it first: bzip2 -dk"},
 	{"\xcf\xfa\xed\xfe", "is a Mach-O file, not an ELF core; cpeek reads cores of Linux"},
 	{"MDMP", "is a minidump, not an ELF core; cpeek reads cores of Linux"},
 	{"#!", "is a script, not an ELF core; give the core file, or a process id"},
@@ -343,13 +417,15 @@ static enum cpeek_status read_notes(struct target *target, const struct core *co
 static enum cpeek_status find_images(struct target *target, const struct core *core, struct core_notes *notes,
 				     struct arena *paths)
 {
-	target_addr *starts = memory_calloc(core->segments.count, sizeof(*starts));
-	if (!starts)
+	struct core_place *places = memory_calloc(core->segments.count, sizeof(*places));
+	if (!places)
 		return target_set_no_memory(target);
-	for (size_t i = 0; i < core->segments.count; i++)
-		starts[i] = core->segments.items[i].start;
-	enum cpeek_status status = core_images_find(target, starts, core->segments.count, notes, paths);
-	memory_free(starts);
+	for (size_t i = 0; i < core->segments.count; i++) {
+		const struct core_segment *segment = &core->segments.items[i];
+		places[i] = (struct core_place){segment->start, segment->end, segment->flags};
+	}
+	enum cpeek_status status = core_images_find(target, places, core->segments.count, notes, paths);
+	memory_free(places);
 	return status;
 }
 
@@ -364,7 +440,7 @@ static enum cpeek_status read_core(struct target *target, struct core *core, con
 	target->pointer_size = header->pointer_size;
 	target->big_endian = header->big_endian;
 	target->machine = header->machine;
-	target->truncated = header->cut;
+	target->truncated |= header->cut;
 	if (header->segment_count == 0)
 		return set_io_error(target, path,
 				    header->cut ? "is a core that was cut off inside its headers, so "
@@ -384,10 +460,13 @@ static enum cpeek_status read_core(struct target *target, struct core *core, con
 	return status;
 }
 
-static enum cpeek_status open_core(struct target *target, struct core *core, const char *path)
+static enum cpeek_status open_core(struct target *target, struct core *core, const char *path,
+				   const struct cpeek_host *host)
 {
 	struct elf_header header;
 
+	TRY(open_file(target, core, path));
+	TRY(unpack_core(target, core, path, host));
 	TRY(map_core(target, core, path));
 	enum cpeek_status status = elf_header_init(&header, core->bytes, core->size);
 	if (status == CPEEK_NO_MEMORY)
@@ -411,7 +490,8 @@ enum cpeek_status target_open_core(const char *path, const struct target_options
 	}
 	target->ops = &core_ops;
 	target->self = core;
-	enum cpeek_status status = open_core(target, core, path);
+	core->fd = -1;
+	enum cpeek_status status = open_core(target, core, path, options ? options->host : NULL);
 	if (status != CPEEK_OK) {
 		target_destroy(target);
 		return status;

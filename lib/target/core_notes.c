@@ -84,6 +84,8 @@ static void read_auxv(struct core_notes *notes, const struct target *target, con
 			notes->program_headers = value;
 		else if (type == AT_ENTRY)
 			notes->entry = value;
+		else if (type == AT_BASE)
+			notes->ld_so = value;
 		else if (type == AT_EXECFN)
 			notes->executable_name = value;
 	}

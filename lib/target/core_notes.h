@@ -17,6 +17,7 @@ struct core_notes {
 	VECTOR(struct target_thread) threads;
 	VECTOR(struct core_range) ranges;   /* of NT_FILE, in the order in which they are there */
 	target_addr program_headers, entry; /* AT_PHDR, AT_ENTRY; 0: not there */
+	target_addr ld_so;                  /* AT_BASE: where ld.so begins; 0: not there, or a static executable */
 	target_addr executable_name;        /* AT_EXECFN: of its text */
 	bool seen;                          /* any note */
 	bool by_debugger;                   /* gcore wrote it: nothing killed the process */

@@ -1,5 +1,5 @@
 #include "target/dynamic.h"
-#include "target/elf_header.h"
+#include "target/build.h"
 
 #include <elf.h>
 #include <string.h>
@@ -171,4 +171,35 @@ enum cpeek_status dynamic_find_symbol(struct target *target, const struct target
 		return CPEEK_OK;
 	}
 	return CPEEK_NOT_FOUND;
+}
+
+enum dynamic_match dynamic_compare(struct target *target, target_addr bias, const struct elf_header *header,
+				   const unsigned char *bytes, size_t size)
+{
+	enum { ENOUGH = 8 };
+	size_t word = target->pointer_size, step = 2 * word;
+	const struct elf_segment *segment = header->segments, *end = segment + header->segment_count;
+
+	while (segment < end && segment->type != PT_DYNAMIC)
+		segment++;
+	if (segment == end || segment->offset >= size)
+		return DYNAMIC_UNKNOWN;
+	uint64_t room = segment->filesz < size - segment->offset ? segment->filesz : size - segment->offset;
+	for (uint64_t i = 0; i < ENTRIES_LIMIT && room / step > i; i++) {
+		const unsigned char *wanted = bytes + segment->offset + i * step;
+		unsigned char entry[16];
+		if (target_read_own(target, bias + segment->vaddr + i * step, entry, step) != step)
+			return DYNAMIC_UNKNOWN;
+		uint64_t tag = target_get_pointer(target, entry), value = target_get_pointer(target, entry + word);
+		uint64_t wanted_value = target_get_pointer(target, wanted + word);
+		if (tag != target_get_pointer(target, wanted))
+			return DYNAMIC_OTHER;
+		if (tag == DT_NULL)
+			return i >= ENOUGH ? DYNAMIC_SAME : DYNAMIC_UNKNOWN;
+		/* ld.so adds the bias to the addresses of most machines, and writes DT_DEBUG itself. */
+		uint64_t moved = word == 4 ? (uint32_t)(wanted_value + bias) : wanted_value + bias;
+		if (tag != DT_DEBUG && value != wanted_value && value != moved)
+			return DYNAMIC_OTHER;
+	}
+	return DYNAMIC_UNKNOWN;
 }

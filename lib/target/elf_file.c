@@ -40,14 +40,53 @@ static void find_build_id(struct elf_file *file)
 	}
 }
 
-static void look_for_symbols(struct elf_file *file)
+static void look_at_sections(struct elf_file *file)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
-	while ((section = elf_nextscn(file->elf, section)))
-		if (gelf_getshdr(section, &header) && (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
-			file->has_symbol_table = true;
+	while ((section = elf_nextscn(file->elf, section))) {
+		if (!gelf_getshdr(section, &header))
+			continue;
+		file->has_symbol_table |= header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB;
+		file->has_local_symbols |= header.sh_type == SHT_SYMTAB;
+		/* objcopy --only-keep-debug and eu-strip -f leave code without bytes. */
+		file->symbols_only |= header.sh_type == SHT_NOBITS && header.sh_flags & SHF_EXECINSTR;
+	}
+}
+
+static void free_bytes(unsigned char *bytes, size_t size, bool allocated)
+{
+	if (allocated)
+		memory_free(bytes);
+	else
+		(void)munmap(bytes, size);
+}
+
+static enum cpeek_status open_bytes(unsigned char *bytes, size_t size, bool allocated, struct elf_file **ret)
+{
+	struct elf_file *file = memory_calloc(1, sizeof(*file));
+
+	if (!file) {
+		free_bytes(bytes, size, allocated);
+		return CPEEK_NO_MEMORY;
+	}
+	file->bytes = bytes;
+	file->size = size;
+	file->allocated = allocated;
+	enum cpeek_status status = elf_header_init(&file->header, bytes, size);
+	if (status == CPEEK_NO_MEMORY) {
+		elf_file_close(file);
+		return status;
+	}
+	if (status == CPEEK_OK)
+		file->elf = elf_memory((char *)bytes, size);
+	if (file->elf) {
+		find_build_id(file);
+		look_at_sections(file);
+	}
+	*ret = file;
+	return CPEEK_OK;
 }
 
 enum cpeek_status elf_file_open(const char *path, struct elf_file **ret)
@@ -60,27 +99,12 @@ enum cpeek_status elf_file_open(const char *path, struct elf_file **ret)
 	(void)close(fd);
 	if (bytes == MAP_FAILED)
 		return CPEEK_NOT_FOUND;
+	return open_bytes(bytes, size, false, ret);
+}
 
-	struct elf_file *file = memory_calloc(1, sizeof(*file));
-	if (!file) {
-		(void)munmap(bytes, size);
-		return CPEEK_NO_MEMORY;
-	}
-	file->bytes = bytes;
-	file->size = size;
-	enum cpeek_status status = elf_header_init(&file->header, bytes, size);
-	if (status == CPEEK_NO_MEMORY) {
-		elf_file_close(file);
-		return status;
-	}
-	if (status == CPEEK_OK)
-		file->elf = elf_memory(bytes, size);
-	if (file->elf) {
-		find_build_id(file);
-		look_for_symbols(file);
-	}
-	*ret = file;
-	return CPEEK_OK;
+enum cpeek_status elf_file_open_bytes(unsigned char *bytes, size_t size, struct elf_file **ret)
+{
+	return open_bytes(bytes, size, true, ret);
 }
 
 void elf_file_close(struct elf_file *file)
@@ -90,7 +114,7 @@ void elf_file_close(struct elf_file *file)
 	if (file->elf)
 		(void)elf_end(file->elf);
 	elf_header_deinit(&file->header);
-	(void)munmap((void *)(uintptr_t)file->bytes, file->size);
+	free_bytes((unsigned char *)(uintptr_t)file->bytes, file->size, file->allocated);
 	memory_free(file);
 }
 
@@ -149,6 +173,29 @@ enum cpeek_status elf_file_find_section(const struct elf_file *file, const char 
 		if (found && strcmp(found, name) == 0) {
 			*ret_address = header.sh_addr;
 			*ret_size = header.sh_size;
+			return CPEEK_OK;
+		}
+	}
+	return CPEEK_NOT_FOUND;
+}
+
+enum cpeek_status elf_file_find_bytes(const struct elf_file *file, const char *name, const unsigned char **ret,
+				      size_t *ret_size)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (!file->elf || elf_getshdrstrndx(file->elf, &names) != 0)
+		return CPEEK_NOT_FOUND;
+	while ((section = elf_nextscn(file->elf, section))) {
+		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS || header.sh_offset > file->size ||
+		    header.sh_size > file->size - header.sh_offset)
+			continue;
+		const char *found = elf_strptr(file->elf, names, header.sh_name);
+		if (found && strcmp(found, name) == 0) {
+			*ret = file->bytes + header.sh_offset;
+			*ret_size = (size_t)header.sh_size;
 			return CPEEK_OK;
 		}
 	}

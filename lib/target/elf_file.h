@@ -15,12 +15,17 @@ struct elf_file {
 	uint8_t build_id[NOTE_BUILD_ID_MAX];
 	uint8_t build_id_length; /* 0: none */
 	bool has_symbol_table;   /* a .dynsym or .symtab that a section header names */
+	bool has_local_symbols;  /* a .symtab */
+	bool symbols_only;       /* a separate debug file: its sections have no bytes */
 	struct Elf *elf;         /* NULL when it is no ELF file */
+	bool allocated;          /* bytes are memory_alloc()'s, not mapped */
 };
 
 /* Maps a regular file; one that is no ELF file too, for its bytes. NOT_FOUND when there is no such regular file that
  * we may read (nothing else is ever opened: the path may come from a core); NO_MEMORY. */
 enum cpeek_status elf_file_open(const char *path, struct elf_file **ret);
+/* The same of bytes in memory, from memory_alloc(), which it takes over; NO_MEMORY: they are freed then. */
+enum cpeek_status elf_file_open_bytes(unsigned char *bytes, size_t size, struct elf_file **ret);
 /* Accepts NULL. */
 void elf_file_close(struct elf_file *file);
 
@@ -34,5 +39,8 @@ enum cpeek_status elf_file_find_symbol(const struct elf_file *file, const char *
 /* A section that is loaded (SHF_ALLOC): its sh_addr and sh_size; NOT_FOUND. */
 enum cpeek_status elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *ret_address,
 					uint64_t *ret_size);
+/* The bytes of any section, in the file's own; NOT_FOUND. */
+enum cpeek_status elf_file_find_bytes(const struct elf_file *file, const char *name, const unsigned char **ret,
+				      size_t *ret_size);
 
 #endif

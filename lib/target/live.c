@@ -1,16 +1,12 @@
 /*
- * A live process: its memory by process_vm_readv() or /proc/PID/mem, what /proc tells of it, and its stop by a
- * tracer. Knows no Python.
+ * A live process: its memory by /proc/PID/mem, what /proc tells of it, and its stop by a tracer. Knows no Python.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* process_vm_readv() */
-#endif
-
 #include "base/memory.h"
 #include "base/vector.h"
 #include "target/build.h"
 #include "target/module.h"
 #include "target/proc.h"
+#include "target/refusal.h"
 #include "target/registers.h"
 #include "target/tracer.h"
 
@@ -22,49 +18,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 struct live {
 	pid_t pid;             /* the process; or a thread of it, when its first one has ended */
 	struct tracer *tracer; /* NULL: it runs, or another one holds it */
-	bool use_mem_file;     /* process_vm_readv() is forbidden here */
-	int mem_file;          /* -1: not open */
+	/* /proc/PID/mem; -1: not open. It stays with the memory that it was opened for, where process_vm_readv() would
+	 * read what comes after an exec(), or the process that gets the number next. It is as fast, and no seccomp
+	 * filter forbids it. */
+	int memory;
+	bool gone; /* that memory is no more */
 };
 
 /* ---- Reading ----------------------------------------------------------------------------------------------- */
 
-static size_t read_mem_file(struct live *live, target_addr addr, void *buffer, size_t length)
-{
-	if (live->mem_file < 0) {
-		char path[64];
-		(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)live->pid);
-		live->mem_file = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (live->mem_file < 0 || addr > INT64_MAX)
-		return 0;
-	ssize_t got = pread(live->mem_file, buffer, length, (off_t)addr);
-	return got > 0 ? (size_t)got : 0;
-}
-
 static size_t live_read(void *self, target_addr addr, void *buffer, size_t length, enum target_hole *hole)
 {
 	struct live *live = self;
-	size_t done = 0;
+	ssize_t got;
 
-	if (!live->use_mem_file) {
-		struct iovec here = {buffer, length}, there = {(void *)(uintptr_t)addr, length};
-		ssize_t got = process_vm_readv(live->pid, &here, 1, &there, 1, 0);
-		if (got > 0)
-			done = (size_t)got;
-		else if (got < 0 && (errno == ENOSYS || errno == EPERM))
-			live->use_mem_file = true; /* seccomp, or a kernel without it */
-	}
-	if (live->use_mem_file)
-		done = read_mem_file(live, addr, buffer, length);
-	if (done == 0)
-		*hole = TARGET_HOLE_REFUSED;
-	return done;
+	*hole = TARGET_HOLE_REFUSED;
+	if (addr > INT64_MAX)
+		return 0;
+	do
+		got = pread(live->memory, buffer, length, (off_t)addr);
+	while (got < 0 && errno == EINTR);
+	live->gone |= got == 0 && length > 0; /* fs/proc/base.c, mem_rw() */
+	if (live->gone)
+		*hole = TARGET_HOLE_GONE;
+	return got > 0 ? (size_t)got : 0;
 }
 
 static void live_destroy(void *self)
@@ -72,8 +54,8 @@ static void live_destroy(void *self)
 	struct live *live = self;
 
 	tracer_destroy(live->tracer);
-	if (live->mem_file >= 0)
-		(void)close(live->mem_file);
+	if (live->memory >= 0)
+		(void)close(live->memory);
 	memory_free(live);
 }
 
@@ -82,6 +64,7 @@ static void live_destroy(void *self)
 static enum cpeek_status set_proc_error(const struct target *target, int number)
 {
 	uint64_t pid = target->pid;
+	char advice[REFUSAL_TEXT];
 
 	switch (number) {
 	case ENOMEM:
@@ -91,10 +74,9 @@ static enum cpeek_status set_proc_error(const struct target *target, int number)
 		return error_set(target->error, CPEEK_IO, "process %" PRIu64 ": it has ended", pid);
 	case EACCES:
 	case EPERM:
+		refusal_explain(pid, advice, sizeof(advice));
 		return error_set(target->error, CPEEK_PERMISSION,
-				 "process %" PRIu64 ": cannot read its memory: %s; run as root or as its user (with "
-				 "CAP_SYS_PTRACE, and kernel.yama.ptrace_scope=0 where there is Yama)",
-				 pid, strerror(number));
+				 "process %" PRIu64 ": cannot read its memory: %s; %s", pid, strerror(number), advice);
 	}
 	return error_set(target->error, CPEEK_IO, "process %" PRIu64 ": cannot read it: %s", pid, strerror(number));
 }
@@ -118,9 +100,9 @@ static pid_t find_living_thread(uint64_t pid, struct strbuf *text)
 	return found;
 }
 
-/* Whether there is such a process, with memory of its own; and whether a tracer holds it. */
+/* Whether there is such a process, with memory of its own; *ret_tracer gets who traces it, 0: nobody. */
 static enum cpeek_status check_process(struct target *target, struct live *live, int64_t pid, struct strbuf *text,
-				       bool *ret_held)
+				       uint64_t *ret_tracer)
 {
 	int number = pid > 0 && pid <= INT32_MAX ? proc_read((uint64_t)pid, "status", text) : ENOENT;
 
@@ -137,7 +119,7 @@ static enum cpeek_status check_process(struct target *target, struct live *live,
 	if (group != 0)
 		target->pid = group; /* the id of a thread names its process */
 	live->pid = (pid_t)target->pid;
-	*ret_held = proc_find_number(strbuf_text(text), "TracerPid") != 0;
+	*ret_tracer = proc_find_number(strbuf_text(text), "TracerPid");
 	if (proc_find(strbuf_text(text), "VmSize"))
 		return CPEEK_OK; /* it has memory */
 	const char *state = proc_find(strbuf_text(text), "State");
@@ -151,6 +133,29 @@ static enum cpeek_status check_process(struct target *target, struct live *live,
 	return error_set(target->error, CPEEK_IO,
 			 "process %" PRIu64 " has ended (it is a zombie that its parent has not waited for)",
 			 target->pid);
+}
+
+/* That another tracer has all threads stopped, as a debugger does and strace does not. */
+static bool is_held(const struct live *live, struct strbuf *text)
+{
+	char name[300];
+	struct dirent *entry;
+	bool held = true;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/task", (int)live->pid);
+	DIR *folder = opendir(name);
+	while (folder && held && (entry = readdir(folder))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(name, sizeof(name), "task/%s/status", entry->d_name);
+		if (proc_read((uint64_t)live->pid, name, text) != 0)
+			continue; /* it has ended */
+		const char *state = proc_find(strbuf_text(text), "State");
+		held = state && strchr("tTDZX", *state);
+	}
+	if (folder)
+		(void)closedir(folder);
+	return folder && held;
 }
 
 /* For the files of /proc. */
@@ -347,6 +352,43 @@ static enum cpeek_status read_command(struct target *target, struct strbuf *text
 	return target->command ? CPEEK_OK : target_set_no_memory(target);
 }
 
+static enum cpeek_status open_memory(const struct target *target, struct live *live)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)live->pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return set_proc_error(target, errno);
+	live->memory = fd;
+	return CPEEK_OK;
+}
+
+/* What was read of /proc is of the memory that is open: the kernel shows that one, readable, until the last. */
+static enum cpeek_status try_read(struct target *target)
+{
+	const struct live *live = target->self;
+	enum target_hole hole;
+	unsigned char byte;
+
+	for (size_t i = 0; i < target->mapping_count && !live->gone; i++)
+		if (target->mappings[i].readable &&
+		    live_read(target->self, target->mappings[i].start, &byte, 1, &hole) == 1)
+			return CPEEK_OK;
+	return set_proc_error(target, live->gone ? ESRCH : EPERM);
+}
+
+static enum cpeek_status live_check(const struct target *target)
+{
+	const struct live *live = target->self;
+
+	if (!live->gone)
+		return CPEEK_OK;
+	return error_set(target->error, CPEEK_IO,
+			 "process %" PRIu64 ": it has ended, or become another program by exec(), while it was read",
+			 target->pid);
+}
+
 static enum cpeek_status live_refresh(struct target *target)
 {
 	struct strbuf text = {0};
@@ -354,41 +396,54 @@ static enum cpeek_status live_refresh(struct target *target)
 
 	if (status == CPEEK_OK)
 		status = read_mappings(target, &text);
+	if (status == CPEEK_OK)
+		status = try_read(target);
 	strbuf_deinit(&text);
-	return status;
+	enum cpeek_status alive = live_check(target); /* or what was read is of another program */
+	return alive != CPEEK_OK ? alive : status;
 }
 
 static const struct target_ops live_ops = {
 	.read = live_read,
 	.refresh = live_refresh,
+	.check = live_check,
 	.destroy = live_destroy,
 };
 
 /* ---- Opening ----------------------------------------------------------------------------------------------- */
 
-/* The kernel may show the mappings of a process and still refuse its memory. */
-static enum cpeek_status try_read(struct target *target)
+static enum cpeek_status stop(struct target *target, struct live *live, uint64_t tracer, struct strbuf *text)
 {
-	unsigned char byte;
-
-	for (size_t i = 0; i < target->mapping_count; i++)
-		if (target->mappings[i].readable && target_read_own(target, target->mappings[i].start, &byte, 1) == 1)
-			return CPEEK_OK;
-	return set_proc_error(target, EPERM);
+	if (tracer && is_held(live, text))
+		return CPEEK_OK;
+	if (tracer)
+		return error_set(
+			target->error, CPEEK_PERMISSION,
+			"process %" PRIu64 ": cannot stop it: process %" PRIu64
+			" traces it, and lets it run; end that one, or pass --no-pause for answers that may be "
+			"torn",
+			target->pid, tracer);
+	if (target->pid == (uint64_t)getpid())
+		return error_set(target->error, CPEEK_IO,
+				 "process %" PRIu64 " is this one, which cannot stop itself; pass --no-pause",
+				 target->pid);
+	return tracer_create(live->pid, registers_tls_note(target), target->error, &live->tracer);
 }
 
 static enum cpeek_status open_live(struct target *target, struct live *live, int64_t pid, struct strbuf *text)
 {
-	bool held = false;
+	uint64_t tracer = 0;
 
-	TRY(check_process(target, live, pid, text, &held));
-	TRY(read_machine(target));
-	if (!target->no_pause && !held) {
-		if (target->pid == (uint64_t)getpid())
-			return error_set(target->error, CPEEK_IO,
-					 "process %" PRIu64 " is this one, which cannot stop itself; pass --no-pause",
-					 target->pid);
-		TRY(tracer_create(live->pid, registers_tls_note(target), target->error, &live->tracer));
+	TRY(check_process(target, live, pid, text, &tracer));
+	target->proc_id = (uint64_t)live->pid;
+	if (target->no_pause) {
+		TRY(open_memory(target, live));
+		TRY(read_machine(target));
+	} else {
+		TRY(read_machine(target));
+		TRY(stop(target, live, tracer, text));
+		TRY(open_memory(target, live));
+		TRY(read_machine(target)); /* it may have become another program meanwhile */
 	}
 	TRY(read_command(target, text));
 	TRY(read_threads(target, text));
@@ -407,7 +462,7 @@ enum cpeek_status target_open_live(int64_t pid, const struct target_options *opt
 		target_destroy(target);
 		return error_set(error, CPEEK_NO_MEMORY, "out of memory");
 	}
-	live->mem_file = -1;
+	live->memory = -1;
 	target->ops = &live_ops;
 	target->self = live;
 	enum cpeek_status status = open_live(target, live, pid, &text);

@@ -1,6 +1,5 @@
 #include "target/module.h"
 #include "base/memory.h"
-#include "base/strbuf.h"
 #include "base/vector.h"
 #include "target/build.h"
 #include "target/elf_file.h"
@@ -9,10 +8,9 @@
 #include <string.h>
 
 enum {
-	HEADER_BYTES = 4096,      /* of a mapped file's first page: all that a kernel core saves of it */
-	LOOK_BACK = 16,           /* modules, for one of the same path that goes on behind another's mappings */
-	NOTES_LIMIT = 8 * 1024,   /* bytes of a note segment to look for a build id in */
-	OVERLAP_LIMIT = 64 * 1024 /* bytes of each mapping to compare with a file that has no build id */
+	HEADER_BYTES = 4096,    /* of a mapped file's first page: all that a kernel core saves of it */
+	LOOK_BACK = 16,         /* modules, for one of the same path that goes on behind another's mappings */
+	NOTES_LIMIT = 8 * 1024, /* bytes of a note segment to look for a build id in */
 };
 /* No file is larger in memory; a damaged header does not stretch a module further. */
 static const uint64_t EXTENT_LIMIT = (uint64_t)4 << 30;
@@ -29,6 +27,7 @@ static void deinit_module(struct target_module *module)
 	memory_free(module->file);
 	memory_free(module->segments);
 	elf_file_close(module->elf);
+	elf_file_close(module->debug);
 }
 
 static void free_modules(struct target_module *modules, size_t count)
@@ -51,9 +50,7 @@ void module_free_all(struct target *target)
 
 /* ---- From memory ------------------------------------------------------------------------------------------- */
 
-/* A mapping that starts at start with the file's byte offset shows one of the PT_LOADs: from where that one lies in
- * the file and in memory follows what was added to all addresses. */
-static bool find_bias(const struct elf_segment *segments, size_t count, target_addr start, uint64_t length,
+bool module_find_bias(const struct elf_segment *segments, size_t count, target_addr start, uint64_t length,
 		      uint64_t offset, target_addr *ret)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -105,7 +102,7 @@ static void read_header(struct target *target, struct target_module *module, con
 	module->segments = header.segments;
 	module->segment_count = header.segment_count;
 	module->has_bias =
-		find_bias(module->segments, module->segment_count, mapping->start, length, 0, &module->bias);
+		module_find_bias(module->segments, module->segment_count, mapping->start, length, 0, &module->bias);
 	if (module->has_bias)
 		read_build_id(target, module, header.big_endian);
 }
@@ -255,256 +252,4 @@ enum cpeek_status module_build(struct target *target, const struct module_mappin
 	target->module_count = build.modules.count;
 	target->module_order = order;
 	return CPEEK_OK;
-}
-
-/* ---- The file ---------------------------------------------------------------------------------------------- */
-
-/* A PT_LOAD that the process may write, or that ld.so relocates, has these bytes of the file. */
-static bool is_written(const struct elf_header *header, uint64_t offset, uint64_t length)
-{
-	for (size_t i = 0; i < header->segment_count; i++) {
-		const struct elf_segment *segment = &header->segments[i];
-		uint64_t start = segment->offset & ~PAGE_MASK;
-		if (segment->type == PT_LOAD && (segment->flags & PF_W) && start < offset + length &&
-		    offset < segment->offset + segment->filesz)
-			return true;
-	}
-	return false;
-}
-
-/* Without build ids, a file may be used when all bytes that both have, and that never change, are equal. */
-static bool overlap_is_equal(struct target *target, uint32_t index, const struct elf_file *file)
-{
-	unsigned char bytes[4096];
-	uint64_t compared = 0;
-
-	for (size_t i = 0; i < target->mapping_count; i++) {
-		const struct target_mapping *mapping = &target->mappings[i];
-		uint64_t length = mapping->saved_end - mapping->start;
-		if (mapping->module != index || mapping->writable || length == 0 ||
-		    is_written(&file->header, mapping->offset, length))
-			continue;
-		for (uint64_t at = 0; at < length && at < OVERLAP_LIMIT;) {
-			uint64_t offset = mapping->offset + at;
-			size_t part = length - at < sizeof(bytes) ? (size_t)(length - at) : sizeof(bytes);
-			if (offset >= file->size)
-				break; /* zeroes, up to the end of the page */
-			if (part > file->size - offset)
-				part = (size_t)(file->size - offset);
-			if (target_read_own(target, mapping->start + at, bytes, part) != part)
-				break;
-			if (memcmp(bytes, file->bytes + offset, part) != 0)
-				return false;
-			compared += part;
-			at += part;
-		}
-	}
-	return compared > 0;
-}
-
-struct candidate {
-	struct elf_file *elf;
-	char *path;
-	enum target_file_state state;
-	bool usable;
-};
-
-static int rank(const struct candidate *candidate)
-{
-	switch (candidate->state) {
-	case TARGET_FILE_VERIFIED:
-		return 4;
-	case TARGET_FILE_UNVERIFIED:
-		return candidate->usable ? 3 : 2;
-	case TARGET_FILE_MISMATCH:
-		return 1;
-	case TARGET_FILE_UNKNOWN:
-	case TARGET_FILE_MISSING:
-		break;
-	}
-	return 0;
-}
-
-/* Keeps the file at path if it is a better one than best. */
-static enum cpeek_status try_file(struct target *target, const struct target_module *module, const char *path,
-				  struct candidate *best)
-{
-	struct candidate new = {0};
-	enum cpeek_status status;
-
-	if (best->state == TARGET_FILE_VERIFIED)
-		return CPEEK_OK;
-	status = elf_file_open(path, &new.elf);
-	if (status == CPEEK_NOT_FOUND)
-		return CPEEK_OK;
-	if (status != CPEEK_OK)
-		return status;
-	if (module->build_id_length == 0 || new.elf->build_id_length == 0) {
-		new.state = TARGET_FILE_UNVERIFIED;
-		new.usable = overlap_is_equal(target, (uint32_t)(module - target->modules), new.elf);
-	} else if (module->build_id_length == new.elf->build_id_length &&
-		   memcmp(module->build_id, new.elf->build_id, module->build_id_length) == 0) {
-		new.state = TARGET_FILE_VERIFIED;
-		new.usable = true;
-	} else {
-		new.state = TARGET_FILE_MISMATCH;
-	}
-	if (rank(&new) <= rank(best)) {
-		elf_file_close(new.elf);
-		return CPEEK_OK;
-	}
-	new.path = memory_strdup(path);
-	if (!new.path) {
-		elf_file_close(new.elf);
-		return CPEEK_NO_MEMORY;
-	}
-	elf_file_close(best->elf);
-	memory_free(best->path);
-	*best = new;
-	return CPEEK_OK;
-}
-
-/* The kernel marks a file that is gone; another one may have its name now, and the build ids tell. */
-static size_t path_length(const char *path)
-{
-	static const char deleted[] = " (deleted)";
-	size_t length = strlen(path), suffix = sizeof(deleted) - 1;
-
-	return length > suffix && strcmp(path + length - suffix, deleted) == 0 ? length - suffix : length;
-}
-
-static const struct target_mapping *first_mapping(const struct target *target, uint32_t index)
-{
-	for (size_t i = 0; i < target->mapping_count; i++)
-		if (target->mappings[i].module == index)
-			return &target->mappings[i];
-	return NULL;
-}
-
-static enum cpeek_status try_files(struct target *target, const struct target_module *module, struct strbuf *path,
-				   struct candidate *best)
-{
-	uint32_t index = (uint32_t)(module - target->modules);
-	int length = (int)path_length(module->path);
-
-	if (index == 0 && target->exe)
-		return try_file(target, module, target->exe, best);
-	if (module->path[0] != '/')
-		return CPEEK_OK;
-	if (target->sysroot) {
-		strbuf_printf(path, "%s%.*s", target->sysroot, length, module->path);
-		TRY(try_file(target, module, strbuf_text(path), best));
-		strbuf_clear(path);
-	}
-	if (target->kind == TARGET_LIVE) {
-		/* The very file, deleted or not, in whatever namespace: needs CAP_CHECKPOINT_RESTORE. */
-		const struct target_mapping *mapping = first_mapping(target, index);
-		if (mapping) {
-			strbuf_printf(path, "/proc/%llu/map_files/%llx-%llx", (unsigned long long)target->pid,
-				      (unsigned long long)mapping->start, (unsigned long long)mapping->end);
-			TRY(try_file(target, module, strbuf_text(path), best));
-			strbuf_clear(path);
-		}
-		strbuf_printf(path, "/proc/%llu/root%.*s", (unsigned long long)target->pid, length, module->path);
-		TRY(try_file(target, module, strbuf_text(path), best));
-		strbuf_clear(path);
-	}
-	strbuf_append(path, module->path, (size_t)length);
-	return try_file(target, module, strbuf_text(path), best);
-}
-
-/* The program headers of a file, when memory has not shown them. */
-static enum cpeek_status take_header(struct target *target, struct target_module *module,
-				     const struct elf_header *header)
-{
-	const struct target_mapping *mapping = first_mapping(target, (uint32_t)(module - target->modules));
-
-	if (module->segment_count > 0 || header->segment_count == 0)
-		return CPEEK_OK;
-	module->segments = memory_calloc(header->segment_count, sizeof(*module->segments));
-	if (!module->segments)
-		return CPEEK_NO_MEMORY;
-	memcpy(module->segments, header->segments, header->segment_count * sizeof(*module->segments));
-	module->segment_count = header->segment_count;
-	module->has_elf_header |= mapping && mapping->offset == 0;
-	module->has_bias = mapping && find_bias(module->segments, module->segment_count, mapping->start,
-						mapping->end - mapping->start, mapping->offset, &module->bias);
-	return CPEEK_OK;
-}
-
-enum cpeek_status module_load(struct target *target, struct target_module *module)
-{
-	struct candidate best = {.state = TARGET_FILE_MISSING};
-	struct strbuf path = {0};
-
-	if (module->state != TARGET_FILE_UNKNOWN)
-		return CPEEK_OK;
-	enum cpeek_status status = try_files(target, module, &path, &best);
-	if (status != CPEEK_OK || strbuf_failed(&path)) {
-		strbuf_deinit(&path);
-		elf_file_close(best.elf);
-		memory_free(best.path);
-		return target_set_no_memory(target);
-	}
-	strbuf_deinit(&path);
-	module->usable = best.elf && (best.usable || target->use_mismatched);
-	if (module->usable && take_header(target, module, &best.elf->header) != CPEEK_OK) {
-		elf_file_close(best.elf);
-		memory_free(best.path);
-		return target_set_no_memory(target);
-	}
-	module->elf = best.elf;
-	module->file = best.path;
-	module->state = best.state;
-	if (module->elf) {
-		module->file_build_id_length = module->elf->build_id_length;
-		memcpy(module->file_build_id, module->elf->build_id, module->elf->build_id_length);
-	}
-	return CPEEK_OK;
-}
-
-bool module_window(struct target *target, target_addr addr, struct target_window *ret, enum target_hole *hole)
-{
-	const struct target_mapping *mapping = target_find_mapping(target, addr);
-
-	if (!mapping)
-		return false;
-	if (*hole == TARGET_HOLE_UNMAPPED)
-		*hole = TARGET_HOLE_NOT_SAVED;
-	if (mapping->module == MODULE_NONE || mapping->writable)
-		return false;
-	struct target_module *module = &target->modules[mapping->module];
-	if (module_load(target, module) != CPEEK_OK) {
-		target->no_memory = true;
-		return false;
-	}
-	if (!module->usable) {
-		if (module->state == TARGET_FILE_MISMATCH)
-			*hole = TARGET_HOLE_MISMATCH;
-		return false;
-	}
-	target_addr start = mapping->saved_end, end = mapping->end;
-	for (size_t i = 0; module->has_bias && i < module->segment_count; i++) {
-		const struct elf_segment *segment = &module->segments[i];
-		if (segment->type != PT_LOAD || !(segment->flags & PF_W))
-			continue;
-		/* What the process could change, or ld.so relocated: the file does not know it. */
-		target_addr low = (module->bias + segment->vaddr) & ~PAGE_MASK;
-		target_addr high = (module->bias + segment->vaddr + segment->memsz + PAGE_MASK) & ~PAGE_MASK;
-		if (addr >= low && addr < high)
-			return false;
-		if (high <= addr && high > start)
-			start = high;
-		if (low > addr && low < end)
-			end = low;
-	}
-	uint64_t offset = mapping->offset + (start - mapping->start);
-	if (addr < start || offset < mapping->offset || offset >= module->elf->size)
-		return false;
-	if (end - start > module->elf->size - offset)
-		end = start + (module->elf->size - offset);
-	if (addr >= end)
-		return false;
-	*ret = (struct target_window){start, end - start, module->elf->bytes + offset, true};
-	return true;
 }

@@ -1,11 +1,15 @@
 #include "target/target.h"
 #include "base/memory.h"
 #include "target/build.h"
+#include "target/build_ids.h"
 #include "target/bytes.h"
+#include "target/debuginfod.h"
 #include "target/dynamic.h"
 #include "target/elf_file.h"
 #include "target/module.h"
 #include "target/page_cache.h"
+
+#include <elf.h>
 
 /* Reads of at least this length go past the page cache. */
 enum { LARGE_READ = 64 * 1024 };
@@ -22,11 +26,15 @@ struct target *target_alloc(enum target_kind kind, const struct target_options *
 		return target;
 	target->no_pause = options->no_pause;
 	target->use_mismatched = options->use_mismatched;
+	target->host = options->host;
 	if (options->exe)
 		target->exe = memory_strdup(options->exe);
 	if (options->sysroot)
 		target->sysroot = memory_strdup(options->sysroot);
-	if ((options->exe && !target->exe) || (options->sysroot && !target->sysroot)) {
+	if (options->debug_dirs)
+		target->debug_dirs = memory_strdup(options->debug_dirs);
+	if ((options->exe && !target->exe) || (options->sysroot && !target->sysroot) ||
+	    (options->debug_dirs && !target->debug_dirs)) {
 		target_destroy(target);
 		return NULL;
 	}
@@ -51,6 +59,9 @@ void target_destroy(struct target *target)
 	memory_free(target->command);
 	memory_free(target->exe);
 	memory_free(target->sysroot);
+	memory_free(target->debug_dirs);
+	build_ids_destroy(target->build_ids);
+	debuginfod_destroy(target->debuginfod);
 	memory_free(target);
 }
 
@@ -62,6 +73,11 @@ enum cpeek_status target_refresh(struct target *target)
 	return target->ops->refresh ? target->ops->refresh(target) : CPEEK_OK;
 }
 
+enum cpeek_status target_check(const struct target *target)
+{
+	return target->ops->check ? target->ops->check(target) : CPEEK_OK;
+}
+
 void target_set_threads(struct target *target, struct target_thread *threads, size_t count)
 {
 	memory_free(target->threads);
@@ -70,6 +86,13 @@ void target_set_threads(struct target *target, struct target_thread *threads, si
 }
 
 /* ---- Bytes ------------------------------------------------------------------------------------------------- */
+
+/* On aarch64 the highest byte of a pointer may hold a tag (top-byte-ignore, MTE): the memory is that of the address with
+ * bit 55 in its place. Who asks goes on with the raw one, which is what the target compares and what people see. */
+static inline target_addr untag(const struct target *target, target_addr addr)
+{
+	return target->machine == EM_AARCH64 ? (target_addr)((int64_t)(addr << 8) >> 8) : addr;
+}
 
 static bool fill_page(void *arg, uint64_t address, void *buffer, size_t length)
 {
@@ -116,6 +139,7 @@ static size_t copy(struct target *target, target_addr addr, void *buffer, size_t
 	char *to = buffer;
 	size_t done = 0;
 
+	addr = untag(target, addr);
 	while (done < length) {
 		size_t part;
 		if ((target->ops->window || length < LARGE_READ) &&
@@ -164,7 +188,7 @@ static inline bool count_read(struct target *target)
 /* The bytes at addr, when the last read was near; else NULL. */
 static inline const unsigned char *find_near(const struct target *target, target_addr addr, size_t length)
 {
-	uint64_t inside = addr - target->window.start;
+	uint64_t inside = untag(target, addr) - target->window.start;
 
 	if (inside >= target->window.size || length > target->window.size - inside)
 		return NULL;
@@ -220,11 +244,46 @@ const void *target_view(struct target *target, target_addr addr, size_t length)
 
 	if (!target->ops->window || target->fail_at)
 		return NULL;
+	addr = untag(target, addr);
 	bool found = enter_window(target, addr, true, &hole);
 	target->no_memory = false;
 	if (!found || length > target->window.size - (addr - target->window.start))
 		return NULL;
 	return target->window.bytes + (addr - target->window.start);
+}
+
+/* Of the first mapping that ends behind addr. */
+static size_t find_mapping_index(const struct target *target, target_addr addr)
+{
+	size_t low = 0, high = target->mapping_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (addr >= target->mappings[middle].end)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool target_find_data(struct target *target, target_addr addr, target_addr end, target_addr *ret_start,
+		      target_addr *ret_end)
+{
+	if (target->ops->find_data)
+		return target->ops->find_data(target->self, addr, end, ret_start, ret_end);
+	for (size_t i = find_mapping_index(target, addr); i < target->mapping_count; i++) {
+		const struct target_mapping *mapping = &target->mappings[i];
+		target_addr start = mapping->start > addr ? mapping->start : addr;
+		if (start >= end)
+			return false;
+		if (start >= mapping->saved_end)
+			continue;
+		*ret_start = start;
+		*ret_end = mapping->saved_end < end ? mapping->saved_end : end;
+		return true;
+	}
+	return false;
 }
 
 /* ---- Typed reads ------------------------------------------------------------------------------------------- */
@@ -295,10 +354,11 @@ enum cpeek_status target_read_cstring(struct target *target, target_addr addr, c
 
 	if (!count_read(target))
 		return set_fault(target, addr, TARGET_HOLE_REFUSED);
+	const target_addr start = untag(target, addr);
 	while (done < size) {
 		size_t part = 1;
-		if (enter_window(target, addr + done, true, &hole)) {
-			uint64_t inside = addr + done - target->window.start;
+		if (enter_window(target, start + done, true, &hole)) {
+			uint64_t inside = start + done - target->window.start;
 			part = size - done;
 			if (part > target->window.size - inside)
 				part = (size_t)(target->window.size - inside);
@@ -319,18 +379,12 @@ enum cpeek_status target_read_cstring(struct target *target, target_addr addr, c
 
 const struct target_mapping *target_find_mapping(const struct target *target, target_addr addr)
 {
-	size_t low = 0, high = target->mapping_count;
+	addr = untag(target, addr);
+	size_t index = find_mapping_index(target, addr);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (addr >= target->mappings[middle].end)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == target->mapping_count || addr < target->mappings[low].start)
+	if (index == target->mapping_count || addr < target->mappings[index].start)
 		return NULL;
-	return &target->mappings[low];
+	return &target->mappings[index];
 }
 
 const struct target_module *target_find_module(const struct target *target, target_addr addr)
@@ -338,6 +392,7 @@ const struct target_module *target_find_module(const struct target *target, targ
 	const struct target_mapping *mapping = target_find_mapping(target, addr);
 	size_t low = 0, high = target->module_count;
 
+	addr = untag(target, addr);
 	if (mapping && mapping->module != MODULE_NONE)
 		return &target->modules[mapping->module];
 	while (low < high) { /* the first that starts behind addr */
@@ -370,25 +425,39 @@ const char *target_hole_text(enum target_hole hole)
 	case TARGET_HOLE_TRUNCATED:
 		return "cut off: the core ends before it";
 	case TARGET_HOLE_MISMATCH:
-		return "not saved in the core, and the file on disk has another build id";
+		return "not saved in the core, and the file here is of another build";
 	case TARGET_HOLE_REFUSED:
 		return "the read was refused";
+	case TARGET_HOLE_GONE:
+		return "the process is gone";
 	}
 	return "not readable";
+}
+
+static enum cpeek_status find_in_file(const struct target_module *module, const struct elf_file *file,
+				      const char *name, target_addr *ret, uint64_t *ret_size)
+{
+	struct elf_file_symbol symbol;
+
+	TRY(elf_file_find_symbol(file, name, &symbol));
+	*ret = symbol.absolute ? symbol.value : symbol.value + module->bias;
+	*ret_size = symbol.size;
+	return CPEEK_OK;
 }
 
 enum cpeek_status target_find_symbol(struct target *target, const struct target_module *module, const char *name,
 				     target_addr *ret, uint64_t *ret_size)
 {
-	struct elf_file_symbol symbol;
+	const struct elf_file *debug;
 
 	TRY(target_load_module(target, module));
-	if (!module->usable || !module->has_bias || !module->elf->has_symbol_table)
-		return dynamic_find_symbol(target, module, name, ret, ret_size);
-	TRY(elf_file_find_symbol(module->elf, name, &symbol));
-	*ret = symbol.absolute ? symbol.value : symbol.value + module->bias;
-	*ret_size = symbol.size;
-	return CPEEK_OK;
+	enum cpeek_status status = !module->usable || !module->has_bias || !module->elf->has_symbol_table
+					   ? dynamic_find_symbol(target, module, name, ret, ret_size)
+					   : find_in_file(module, module->elf, name, ret, ret_size);
+	if (status != CPEEK_NOT_FOUND || !module->has_bias)
+		return status;
+	TRY(module_load_debug(target, &target->modules[module - target->modules], &debug));
+	return debug ? find_in_file(module, debug, name, ret, ret_size) : CPEEK_NOT_FOUND;
 }
 
 enum cpeek_status target_find_section(struct target *target, const struct target_module *module, const char *name,

@@ -20,6 +20,7 @@ enum target_hole {
 	TARGET_HOLE_TRUNCATED, /* past the end of a core that was cut off */
 	TARGET_HOLE_MISMATCH,  /* only a file with another build id has it */
 	TARGET_HOLE_REFUSED,   /* the kernel or the debugger refused the read */
+	TARGET_HOLE_GONE,      /* the process has ended, or become another program */
 };
 
 enum target_kind { TARGET_CORE, TARGET_LIVE, TARGET_LENT };
@@ -36,8 +37,8 @@ struct target_thread {
 enum target_file_state {
 	TARGET_FILE_UNKNOWN,    /* not looked for yet: target_load_module() does, and so does the first use */
 	TARGET_FILE_VERIFIED,   /* its build id equals the one in the target's memory */
-	TARGET_FILE_UNVERIFIED, /* one side has no build id: used only if the bytes that both have are equal */
-	TARGET_FILE_MISMATCH,   /* another build: not used unless options.use_mismatched */
+	TARGET_FILE_UNVERIFIED, /* one side has no build id: used only if both have some bytes, and all are equal */
+	TARGET_FILE_MISMATCH,   /* another build id or, without one, other bytes: not used unless use_mismatched */
 	TARGET_FILE_MISSING,    /* no such file here */
 };
 
@@ -56,6 +57,9 @@ struct target_module {
 	bool usable;                  /* its bytes may stand for the target's */
 	struct elf_segment *segments; /* its program headers, from memory or from the file */
 	size_t segment_count;
+	bool downloaded;        /* debuginfod was asked for it */
+	bool debug_known;       /* debug was looked for */
+	struct elf_file *debug; /* has symbols that elf lacks; NULL: there is none */
 };
 
 struct target_mapping {
@@ -69,10 +73,12 @@ struct target_mapping {
 };
 
 struct target_options {
-	const char *exe;     /* file to use for the executable; may be NULL */
-	const char *sysroot; /* may be NULL */
+	const char *exe;        /* file to use for the executable; may be NULL */
+	const char *sysroot;    /* may be NULL */
+	const char *debug_dirs; /* folders to search by build id, separated by colons; may be NULL */
 	bool no_pause;
-	bool use_mismatched; /* use files whose build id differs */
+	bool use_mismatched;           /* use files whose build id differs */
+	const struct cpeek_host *host; /* told how far the opening is, and asked whether to go on; may be NULL */
 };
 
 struct target;
@@ -87,11 +93,14 @@ struct target_window {
 
 /* What a kind of target does: window answers the longest run around addr that our memory has, read copies up to
  * length bytes and answers how many it could (0 with *hole set when the first cannot be had). A kind has one of the
- * two: a core has windows, the others are read through the page cache of target.c. */
+ * two: a core has windows, the others are read through the page cache of target.c. find_data is target_find_data();
+ * NULL: all that is mapped is data. */
 struct target_ops {
 	bool (*window)(void *self, target_addr addr, struct target_window *ret, enum target_hole *hole);
 	size_t (*read)(void *self, target_addr addr, void *buffer, size_t length, enum target_hole *hole);
-	enum cpeek_status (*refresh)(struct target *target); /* read threads and mappings anew; may be NULL */
+	bool (*find_data)(void *self, target_addr addr, target_addr end, target_addr *ret_start, target_addr *ret_end);
+	enum cpeek_status (*refresh)(struct target *target);     /* read threads and mappings anew; may be NULL */
+	enum cpeek_status (*check)(const struct target *target); /* target_check(); may be NULL */
 	void (*destroy)(void *self);
 };
 
@@ -101,11 +110,13 @@ struct target {
 	bool big_endian;
 	unsigned machine;           /* ELF e_machine */
 	uint64_t pid;               /* 0 when not known */
+	uint64_t proc_id;           /* a thread of it, whose files in /proc tell of a live process; else 0 */
 	int signal;                 /* what killed it; 0 for none, or a gcore core */
 	target_addr signal_address; /* si_addr, where it means something */
 	char *command;              /* pr_psargs, or /proc/PID/cmdline; NULL when not known; raw bytes of the target */
 	bool truncated;             /* a core that was cut off */
 	uint64_t missing_bytes;     /* how much of the core's segments its end cut off */
+	bool damaged;               /* its compressed form failed a check: any byte of it may be wrong */
 
 	struct target_thread *threads; /* the one that got the signal, or the current one, first */
 	size_t thread_count;
@@ -126,10 +137,14 @@ struct target {
 	struct target_window window; /* where the last read was */
 	uint32_t *module_order;      /* the modules by start */
 	char *exe, *sysroot;         /* of the options */
+	char *debug_dirs;
 	bool no_pause, use_mismatched;
-	bool no_memory;   /* the read that is going on ran out of our memory */
-	uint64_t faults;  /* reads that failed so far */
-	uint64_t reads;   /* made so far, for tests */
+	const struct cpeek_host *host; /* of the options */
+	struct build_ids *build_ids;   /* of debug_dirs; NULL: not needed yet */
+	struct debuginfod *debuginfod; /* NULL: not needed yet */
+	bool no_memory;                /* the read that is going on ran out of our memory */
+	uint64_t faults;               /* reads that failed so far */
+	uint64_t reads;                /* made so far, for tests */
 	uint64_t fail_at; /* for tests: the read with this number fails, once, and no view is given; 0: none */
 };
 
@@ -145,8 +160,13 @@ enum cpeek_status target_open_lent(const struct cpeek_memory *memory, const stru
 /* Frees it and lets a stopped process go. Accepts NULL. */
 void target_destroy(struct target *target);
 /* The target has run: forget the cached pages, and read the threads and mappings of a live process anew, which ends all
- * pointers into them; those of a lent target stay as the debugger told them. */
+ * pointers into them; those of a lent target stay as the debugger told them. IO when it has ended or become another
+ * program: that is another target. */
 enum cpeek_status target_refresh(struct target *target);
+
+/* OK while the target is what was opened. IO, with a sentence, once a process was found to have ended or to run another
+ * program: then what was read last is no answer. */
+enum cpeek_status target_check(const struct target *target);
 
 /* Copies length bytes; FAULT when any of them cannot be had, with fault_address and fault_hole set and buffer
  * undefined. A read may cross segments. */
@@ -158,6 +178,12 @@ bool target_probe(struct target *target, target_addr addr, void *buffer, size_t 
 /* A pointer to length bytes of the target in our own memory (a core's mapping), or NULL when they do not lie
  * together there: then use target_read(). Valid until target_destroy(). */
 const void *target_view(struct target *target, target_addr addr, size_t length);
+
+/* The first run of bytes at or behind addr, and before end, that a scan has to look at; false when there is none. What
+ * it passes over is not there, or a hole of a sparse core, which reads as zeros: a free-threaded build reserves a GiB of
+ * which little is used. Bytes of ELF files, which stand for what a core lacks, are not in it. */
+bool target_find_data(struct target *target, target_addr addr, target_addr end, target_addr *ret_start,
+		      target_addr *ret_end);
 
 /* Typed reads in the target's width and byte order. */
 enum cpeek_status target_read_u8(struct target *target, target_addr addr, uint8_t *ret);
@@ -188,7 +214,7 @@ const char *target_hole_text(enum target_hole hole);
 enum cpeek_status target_load_module(struct target *target, const struct target_module *module);
 
 /* Symbols of a module's .dynsym and .symtab, and its sections by name, from the file on disk or, when there is none,
- * from PT_DYNAMIC in memory (.dynsym only). NOT_FOUND when it has none of that name. */
+ * from PT_DYNAMIC in memory (.dynsym only); symbols also from a separate debug file, or from .gnu_debugdata. NOT_FOUND when it has none of that name. */
 enum cpeek_status target_find_symbol(struct target *target, const struct target_module *module, const char *name,
 				     target_addr *ret, uint64_t *ret_size);
 enum cpeek_status target_find_section(struct target *target, const struct target_module *module, const char *name,

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/vector.h"
 #include "target/proc.h"
+#include "target/refusal.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -13,17 +14,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-/* How long to wait for all threads together. One that is not stopped by then sleeps in the kernel. */
-static const int64_t PATIENCE_NS = 2000000000;
+/* A thread in an uninterruptible sleep (a slow disk; a parent in vfork()) stops only once it wakes, and runs no code of
+ * its own until then. So it is not waited for once the stop has taken PATIENCE_NS. All others are, however busy the
+ * machine is; LIMIT_NS is for what should not be. */
+static const int64_t PATIENCE_NS = 500000000, LIMIT_NS = 60000000000;
 
 struct tracer {
 	pid_t pid;
 	uint32_t tls_note;
 	pthread_t thread;
+	pid_t id; /* of that thread */
+	int64_t start;
 	sem_t stopped, release;
 	struct error *error; /* valid until stopped is posted */
 	enum cpeek_status status;
@@ -42,19 +49,22 @@ static enum cpeek_status set_no_memory(const struct tracer *tracer)
 	return error_set(tracer->error, CPEEK_NO_MEMORY, "out of memory");
 }
 
-/* A thread that has ended, or that another tracer holds, need not be stopped. */
-static bool is_harmless(const struct tracer *tracer, pid_t id)
+/* The letter of a thread's state (R, S, D, T, t, Z, …), 0 when it has ended, ? when that cannot be had; *ret_tracer
+ * gets who traces it. */
+static char find_state(const struct tracer *tracer, pid_t id, uint64_t *ret_tracer)
 {
 	struct strbuf status = {0};
 	char name[64];
 
 	(void)snprintf(name, sizeof(name), "task/%d/status", (int)id);
-	bool gone = proc_read((uint64_t)tracer->pid, name, &status) != 0;
+	int number = proc_read((uint64_t)tracer->pid, name, &status);
 	const char *state = proc_find(strbuf_text(&status), "State");
-	bool harmless = gone || (state && (*state == 'Z' || *state == 'X')) ||
-			proc_find_number(strbuf_text(&status), "TracerPid") != 0;
+	char letter = number != 0 || !state ? '?' : *state;
+	if (letter == 'X' || number == ENOENT || number == ESRCH)
+		letter = '\0';
+	*ret_tracer = proc_find_number(strbuf_text(&status), "TracerPid");
 	strbuf_deinit(&status);
-	return harmless;
+	return letter;
 }
 
 static enum cpeek_status seize(struct tracer *tracer, pid_t id)
@@ -68,13 +78,21 @@ static enum cpeek_status seize(struct tracer *tracer, pid_t id)
 		return CPEEK_OK;
 	}
 	int number = errno;
+	uint64_t other;
+	char state = find_state(tracer, id, &other), advice[REFUSAL_TEXT];
 	tracer->threads.count--;
-	if (number == ESRCH || is_harmless(tracer, id))
+	/* It has ended, or another tracer holds it stopped. */
+	if (number == ESRCH || !state || state == 'Z' || (other && state == 't'))
 		return CPEEK_OK;
+	if (other)
+		return error_set(tracer->error, CPEEK_PERMISSION,
+				 "process %d: cannot stop it: process %llu traces it, and lets it run; end that one, "
+				 "or pass --no-pause for answers that may be torn",
+				 (int)tracer->pid, (unsigned long long)other);
+	refusal_explain((uint64_t)tracer->pid, advice, sizeof(advice));
 	return error_set(tracer->error, number == EPERM ? CPEEK_PERMISSION : CPEEK_IO,
-			 "process %d: cannot stop it: %s; run as root or as its user (with CAP_SYS_PTRACE, and "
-			 "kernel.yama.ptrace_scope=0 where there is Yama), or try --no-pause",
-			 (int)tracer->pid, strerror(number));
+			 "process %d: cannot stop it: %s; %s; or try --no-pause", (int)tracer->pid, strerror(number),
+			 advice);
 }
 
 static void read_registers(const struct tracer *tracer, struct tracer_thread *thread)
@@ -88,11 +106,13 @@ static void read_registers(const struct tracer *tracer, struct tracer_thread *th
 		thread->tls_size = room.iov_len;
 }
 
-/* false: it has ended. */
-static bool wait_for(const struct tracer *tracer, struct tracer_thread *thread, int64_t deadline)
+/* Waits until it has stopped, has ended (which *ret_ended tells), or sleeps too deep. */
+static enum cpeek_status wait_for(const struct tracer *tracer, struct tracer_thread *thread, bool *ret_ended)
 {
 	struct timespec pause = {0, 20000};
+	uint64_t other;
 
+	*ret_ended = false;
 	for (;;) {
 		int status;
 		pid_t got = waitpid(thread->id, &status, __WALL | WNOHANG);
@@ -101,12 +121,22 @@ static bool wait_for(const struct tracer *tracer, struct tracer_thread *thread, 
 			thread->signal = status >> 16 == 0 ? WSTOPSIG(status) : 0;
 			thread->stopped = true;
 			read_registers(tracer, thread);
-			return true;
+			return CPEEK_OK;
 		}
-		if (got == thread->id || (got < 0 && errno != EINTR))
-			return false;
-		if (now() > deadline)
-			return true;
+		*ret_ended = got == thread->id || (got < 0 && errno != EINTR);
+		if (*ret_ended)
+			return CPEEK_OK;
+		int64_t waited = now() - tracer->start;
+		if (waited > PATIENCE_NS) {
+			char state = find_state(tracer, thread->id, &other);
+			/* A first thread that has ended stays a zombie as long as there are others. */
+			*ret_ended = !state || state == 'Z';
+			if (*ret_ended || state == 'D')
+				return CPEEK_OK;
+		}
+		if (waited > LIMIT_NS)
+			return error_set(tracer->error, CPEEK_IO, "process %d: thread %d does not stop",
+					 (int)tracer->pid, (int)thread->id);
 		(void)nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 1000000)
 			pause.tv_nsec *= 2;
@@ -124,7 +154,8 @@ static enum cpeek_status seize_new(struct tracer *tracer, bool *ret_found)
 	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)tracer->pid);
 	DIR *folder = opendir(path);
 	if (!folder)
-		return error_set(tracer->error, CPEEK_IO, "process %d: it has ended", (int)tracer->pid);
+		return error_set(tracer->error, CPEEK_IO, "process %d: %s", (int)tracer->pid,
+				 errno == ENOENT ? "it has ended" : strerror(errno));
 	while (status == CPEEK_OK && (entry = readdir(folder))) {
 		pid_t id = (pid_t)strtol(entry->d_name, NULL, 10);
 		if (id <= 0 || tracer_find(tracer, id))
@@ -139,19 +170,23 @@ static enum cpeek_status seize_new(struct tracer *tracer, bool *ret_found)
 
 static enum cpeek_status stop_all(struct tracer *tracer)
 {
-	int64_t deadline = now() + PATIENCE_NS;
 	size_t waited = 0;
-	bool found = true;
+	bool found = true, ended;
 
 	/* A thread that runs yet may start others: go on until a look finds no new one. */
-	while (found && now() < deadline) {
+	while (found) {
 		TRY(seize_new(tracer, &found));
 		while (waited < tracer->threads.count) {
-			if (wait_for(tracer, &tracer->threads.items[waited], deadline))
-				waited++;
-			else
+			TRY(wait_for(tracer, &tracer->threads.items[waited], &ended));
+			if (ended)
 				tracer->threads.items[waited] = tracer->threads.items[--tracer->threads.count];
+			else
+				waited++;
 		}
+		if (found && now() - tracer->start > LIMIT_NS)
+			return error_set(tracer->error, CPEEK_IO,
+					 "process %d: it starts threads faster than they can be stopped",
+					 (int)tracer->pid);
 	}
 	return CPEEK_OK;
 }
@@ -160,18 +195,15 @@ static void *run(void *arg)
 {
 	struct tracer *tracer = arg;
 
+	tracer->id = (pid_t)syscall(SYS_gettid);
 	tracer->status = stop_all(tracer);
-	if (tracer->status == CPEEK_OK) {
-		(void)sem_post(&tracer->stopped);
-		while (sem_wait(&tracer->release) != 0)
-			;
-	}
+	(void)sem_post(&tracer->stopped);
+	while (sem_wait(&tracer->release) != 0)
+		;
 	for (size_t i = 0; i < tracer->threads.count; i++)
 		(void)ptrace(PTRACE_DETACH, tracer->threads.items[i].id, NULL,
 			     (void *)(intptr_t)tracer->threads.items[i].signal);
 	/* What could not be detached because it is not stopped is detached by the end of this thread. */
-	if (tracer->status != CPEEK_OK)
-		(void)sem_post(&tracer->stopped);
 	return NULL;
 }
 
@@ -190,7 +222,7 @@ enum cpeek_status tracer_create(pid_t pid, uint32_t tls_note, struct error *erro
 
 	if (!tracer)
 		return error_set(error, CPEEK_NO_MEMORY, "out of memory");
-	*tracer = (struct tracer){.pid = pid, .tls_note = tls_note, .error = error};
+	*tracer = (struct tracer){.pid = pid, .tls_note = tls_note, .error = error, .start = now()};
 	(void)sem_init(&tracer->stopped, 0, 0);
 	(void)sem_init(&tracer->release, 0, 0);
 	/* The program's signal handlers shall not run on a thread that it does not know. */
@@ -206,8 +238,7 @@ enum cpeek_status tracer_create(pid_t pid, uint32_t tls_note, struct error *erro
 		;
 	enum cpeek_status status = tracer->status;
 	if (status != CPEEK_OK) {
-		(void)pthread_join(tracer->thread, NULL);
-		free_tracer(tracer);
+		tracer_destroy(tracer);
 		return status;
 	}
 	*ret = tracer;
@@ -218,8 +249,13 @@ void tracer_destroy(struct tracer *tracer)
 {
 	if (!tracer)
 		return;
+	struct timespec pause = {0, 20000};
+
 	(void)sem_post(&tracer->release);
 	(void)pthread_join(tracer->thread, NULL);
+	/* A join returns before the kernel has ended the thread, and with that all its traces. */
+	while (syscall(SYS_tgkill, getpid(), tracer->id, 0) == 0)
+		(void)nanosleep(&pause, NULL);
 	free_tracer(tracer);
 }
 

@@ -21,6 +21,8 @@
 enum option {
 	OPTION_EXE,
 	OPTION_SYSROOT,
+	OPTION_DEBUG_DIR,
+	OPTION_MISMATCH,
 	OPTION_JSON,
 	OPTION_COLOR,
 	OPTION_NO_PAUSE,
@@ -37,10 +39,12 @@ static const struct {
 } OPTIONS[OPTION_COUNT] = {
 	[OPTION_EXE] = {"--exe", "FILE", "the executable, when the path in the core is wrong here"},
 	[OPTION_SYSROOT] = {"--sysroot", "DIR", "the folder that holds the target's file tree"},
+	[OPTION_DEBUG_DIR] = {"--debug-dir", "DIR[:DIR...]", "folders to search for the target's files by build id"},
+	[OPTION_MISMATCH] = {"--mismatch", "WHAT", "files of another build: ignore them, or use them"},
 	[OPTION_JSON] = {"--json", NULL, "answer in JSON"},
 	[OPTION_COLOR] = {"--color", "WHEN", "auto (the default), always or never; NO_COLOR is honoured"},
 	[OPTION_NO_PAUSE] = {"--no-pause", NULL, "read a process without stopping it: answers may be torn"},
-	[OPTION_PYTHON] = {"--python", "X.Y", "force the layout of this CPython version"},
+	[OPTION_PYTHON] = {"--python", "X.Y", "force the layout of this CPython; dwarf: one from debug information"},
 	[OPTION_VERSION] = {"--version", NULL, "print the version"},
 	[OPTION_HELP] = {"--help", NULL, "print this, or the help of COMMAND"},
 };
@@ -109,6 +113,9 @@ static int request_parse(struct request *request, int argc, char **argv)
 	const char *color = request->values[OPTION_COLOR];
 	if (color != NULL && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
 		return complain("--color takes auto, always or never, not %s", color);
+	const char *mismatch = request->values[OPTION_MISMATCH];
+	if (mismatch != NULL && strcmp(mismatch, "ignore") != 0 && strcmp(mismatch, "use") != 0)
+		return complain("--mismatch takes ignore or use, not %s", mismatch);
 	return 0;
 }
 
@@ -327,14 +334,24 @@ static int output_close(struct output *output, int exit_code)
 
 enum { PID_DIGITS = 18 };
 
+static uint32_t open_flags(const struct request *request)
+{
+	const char *mismatch = request->values[OPTION_MISMATCH];
+	uint32_t flags = request->values[OPTION_NO_PAUSE] != NULL ? CPEEK_OPEN_NO_PAUSE : 0;
+	if (mismatch != NULL)
+		flags |= strcmp(mismatch, "use") == 0 ? CPEEK_OPEN_MISMATCH : CPEEK_OPEN_IGNORE_MISMATCH;
+	return flags;
+}
+
 static int32_t target_open(struct cpeek_session *session, const struct request *request)
 {
 	struct cpeek_open_options options = {
 		.struct_size = sizeof(options),
-		.flags = request->values[OPTION_NO_PAUSE] != NULL ? CPEEK_OPEN_NO_PAUSE : 0,
+		.flags = open_flags(request),
 		.exe = request->values[OPTION_EXE],
 		.sysroot = request->values[OPTION_SYSROOT],
 		.python = request->values[OPTION_PYTHON],
+		.debug_dirs = request->values[OPTION_DEBUG_DIR],
 	};
 	const char *target = request->words[0];
 	/* Digits beyond INT64_MAX are no process's: a file may still be called so. */

@@ -137,10 +137,14 @@ class _Hooks(object):
             self._unraisable(unraisable)
 
 
+_MISMATCH = {None: 0, "use": _library.OPEN_MISMATCH, "ignore": _library.OPEN_IGNORE_MISMATCH}
+
+
 class Session(object):
     """One target: exactly one of core (a path), pid and memory (a Memory).
 
-    exe, sysroot, python and pause are the command line's --exe, --sysroot, --python and --no-pause. cancelled() is
+    exe, sysroot, debug_dir, mismatch, python and pause are the command line's --exe, --sysroot, --debug-dir,
+    --mismatch ("ignore" or "use"), --python and --no-pause. cancelled() is
     polled in long loops, evaluate(expression) answers an int for a debugger's expression, progress(what, done, total)
     is told now and then. partial says whether something was missing in the last answer.
     """
@@ -152,6 +156,8 @@ class Session(object):
         memory=None,
         exe=None,
         sysroot=None,
+        debug_dir=None,
+        mismatch=None,
         python=None,
         pause=True,
         cancelled=None,
@@ -170,10 +176,11 @@ class Session(object):
             self._set_host(cancelled, progress, evaluate)
             options = _library.OpenOptions(
                 ctypes.sizeof(_library.OpenOptions),
-                0 if pause else _library.OPEN_NO_PAUSE,
+                (0 if pause else _library.OPEN_NO_PAUSE) | _MISMATCH[mismatch],
                 _encode(exe),
                 _encode(sysroot),
                 _encode(python),
+                _encode(debug_dir),
             )
             if core is not None:
                 self._call(self._library.cpeek_open_core, _encode(core), options)

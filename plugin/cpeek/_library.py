@@ -11,7 +11,7 @@ ABI_VERSION = 1  # CPEEK_ABI_VERSION of the header that this file was written fr
 SONAME = "libcpeek.so.0"
 
 TEXT, JSON, COLOR = 0, 1, 256
-OPEN_NO_PAUSE, OPEN_MISMATCH = 1, 2
+OPEN_NO_PAUSE, OPEN_MISMATCH, OPEN_IGNORE_MISMATCH = 1, 2, 4
 OK, PARTIAL, NOT_FOUND, FAULT, CANCELLED, USAGE, IO, NO_PYTHON = 0, 1, 3, 4, 8, 9, 10, 12
 
 
@@ -22,6 +22,7 @@ class OpenOptions(ctypes.Structure):
         ("exe", ctypes.c_char_p),
         ("sysroot", ctypes.c_char_p),
         ("python", ctypes.c_char_p),
+        ("debug_dirs", ctypes.c_char_p),
     ]
 
 

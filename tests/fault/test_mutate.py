@@ -32,13 +32,25 @@ JSON_LINES = {'objects'}
 PT_LOAD, PF_W = 1, 2
 
 
+def word_of(core):
+    """Of the core's machine: its size in bytes, and how struct packs it."""
+    wide, order = core[4] == 2, '<' if core[5] == 1 else '>'
+    return (8, order + 'Q') if wide else (4, order + 'I')
+
+
 def writable_ranges(core):
     """(offset in the file, address, length) of each saved segment that is writable."""
-    offset, = struct.unpack_from('<Q', core, 32)
-    size, count = struct.unpack_from('<HH', core, 54)
+    word, form = word_of(core)
+    order = form[0]
+    offset, = struct.unpack_from(form, core, 16 + 8 + 4 * (word // 4))     # e_phoff, behind e_entry
+    size, count = struct.unpack_from(order + 'HH', core, 54 if word == 8 else 42)
     ranges = []
     for i in range(count):
-        kind, flags, at, address, _, length = struct.unpack_from('<IIQQQQ', core, offset + i * size)
+        header = offset + i * size
+        if word == 8:
+            kind, flags, at, address, _, length = struct.unpack_from(order + 'IIQQQQ', core, header)
+        else:
+            kind, at, address, _, length, _, flags = struct.unpack_from(order + 'IIIIIII', core, header)
         if kind == PT_LOAD and flags & PF_W and length:
             ranges.append((at, address, length))
     return ranges
@@ -48,19 +60,22 @@ def mutate(core, rng):
     """A copy with changes, few or many, of the kinds that damage is made of."""
     mutated = bytearray(core)
     ranges = writable_ranges(core)
+    word, form = word_of(core)
+    bits = 8 * word
     weights = [length for _, _, length in ranges]
     for _ in range(rng.choice([10, 100, 1000, 10000, 50000])):
         at, _, length = rng.choices(ranges, weights)[0]
-        place = at + rng.randrange(length // 8) * 8
-        old, = struct.unpack_from('<Q', mutated, place)
+        place = at + rng.randrange(length // word) * word
+        old, = struct.unpack_from(form, mutated, place)
         _, base, extent = rng.choices(ranges, weights)[0]
         new = rng.choice([
-            0, 1, 2**64 - 1, 2**63 - 1, 2**62, 2**40, 2**32 - 1, rng.getrandbits(64), rng.randrange(1000),
+            0, 1, 2**bits - 1, 2**(bits - 1) - 1, 2**(bits - 2), 2**(bits * 5 // 8), 2**(bits // 2) - 1,
+            rng.getrandbits(bits), rng.randrange(1000),
             base + rng.randrange(extent // 8) * 8,                      # a valid pointer, to something else
-            (old + rng.choice([-64, -16, -8, 1, 8, 16, 64])) % 2**64,   # beside what it was
-            old ^ 1 << rng.randrange(64),
+            (old + rng.choice([-64, -16, -8, 1, 8, 16, 64])) % 2**bits,  # beside what it was
+            old ^ 1 << rng.randrange(bits),
         ])
-        struct.pack_into('<Q', mutated, place, new)
+        struct.pack_into(form, mutated, place, new)
     return mutated
 
 
@@ -92,7 +107,7 @@ def check(arguments, done, seconds):
     return None
 
 
-@pytest.mark.parametrize('version', committed.versions())
+@pytest.mark.parametrize('version', committed.versions() + committed.machines())
 def test_mutate(version, unpack, tmp_path):
     program = os.path.join(committed.BUILD, 'plugin', 'cpeek')
     path, root = unpack(version)

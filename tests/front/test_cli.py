@@ -103,7 +103,8 @@ def test_version():
 
 def test_help_lists_options_and_commands():
     text = answer("--help").decode()
-    for word in ("--exe FILE", "--sysroot DIR", "--json", "--color", "--no-pause", "--python", "--version", "--help"):
+    for word in ("--exe FILE", "--sysroot DIR", "--debug-dir DIR", "--mismatch WHAT", "--json", "--color", "--no-pause",
+                 "--python", "--version", "--help"):
         assert "\n  " + word in text
     for command in ("info", "threads", "bt", "up", "down", "frame", "list", "locals", "globals", "print", "objects"):
         assert "\n  %s " % command in text

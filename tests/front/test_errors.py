@@ -53,7 +53,7 @@ def assert_clean(text):
 @pytest.fixture(scope='session')
 def python():
     """The newest supported interpreter."""
-    assert SUPPORTED, 'there is no CPython %s here' % (cores.SUPPORTED,)
+    assert SUPPORTED, 'there is no CPython here that cpeek has a layout for'
     return SUPPORTED[-1]
 
 

@@ -37,6 +37,13 @@ static void walk(struct target *target)
 		if (view && target_get(target, view, 8) == 1)
 			(void)target_find_module(target, mapping->end);
 	}
+	target_addr at = 0, start, end;
+	while (target_find_data(target, at, UINT64_MAX, &start, &end)) {
+		if (start < at || end <= start)
+			abort();
+		(void)target_read_u8(target, start, bytes);
+		at = end;
+	}
 	for (size_t i = 0; i < target->module_count; i++) {
 		(void)target_find_symbol(target, &target->modules[i], "_PyRuntime", &value, &value);
 		(void)target_find_section(target, &target->modules[i], ".PyRuntime", &value, &value);

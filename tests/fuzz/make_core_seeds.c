@@ -1,6 +1,7 @@
 /*
  * Writes the seeds of fuzz_core into the folder that is given: small cores of each class and byte order, with what
- * real ones have, and some that are damaged.
+ * real ones have, and some that are damaged. (The corpus also has the cores qemu-… of ../unit/test_core.c, and some of
+ * all these packed by gzip, xz, zstd and lz4.)
  */
 #include "../unit/core_writer.h"
 

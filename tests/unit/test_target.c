@@ -240,6 +240,55 @@ static void test_little_endian_32_and_big_endian_64(void)
 	target_destroy(target);
 }
 
+/* aarch64: the thread pointer has a note of its own, and the highest byte of a pointer is no part of the address. */
+static void test_aarch64(void)
+{
+	uint64_t registers[34] = {0}, u64;
+	unsigned char tls[8] = {0x00, 0x67, 0xff, 0xb7, 0xff, 0xff, 0x00, 0x00};
+	char text[8];
+	const uint64_t tagged = 0x2b00aaaa00000ff8;
+	struct core_writer writer = writer_create(8, false, EM_AARCH64);
+
+	registers[31] = 0xfffffffff000;
+	registers[32] = 0xaaaa00001234;
+	writer_prstatus(&writer, 79, 0, registers, 34);
+	writer_note(&writer, "LINUX", NT_ARM_TLS, tls, sizeof(tls));
+	writer_segment(&writer, 0xaaaa00000000, PAGE, NULL, PAGE, PF_R | PF_W);
+	writer_segment(&writer, 0xaaaa00001000, PAGE, "text\0\0\0\x01", 8, PF_R | PF_W);
+	writer_segment(&writer, 0xffffffffffff0000, PAGE, "\x07\0\0\0\0\0\0\0", 8, PF_R);
+	struct target *target = open_writer(&writer, NULL);
+	CHECK_EQ(target->threads[0].stack_pointer, 0xfffffffff000);
+	CHECK_EQ(target->threads[0].program_counter, 0xaaaa00001234);
+	CHECK_EQ(target->threads[0].thread_pointer, 0xffffb7ff6700);
+	CHECK_EQ(target_read_u64(target, tagged + 8, &u64), CPEEK_OK);
+	CHECK_EQ(u64, 0x0100000074786574);
+	CHECK_EQ(target_read_u64(target, 0xff00aaaa00001000, &u64), CPEEK_OK); /* near the last one */
+	CHECK_EQ(u64, 0x0100000074786574);
+	CHECK_EQ(target_read_u64(target, tagged + 4, &u64), CPEEK_OK); /* crosses segments */
+	CHECK_EQ(u64, 0x7478657400000000);
+	CHECK(target_probe(target, tagged + 8, text, sizeof(text)));
+	CHECK_EQ(target_read_cstring(target, tagged + 8, text, sizeof(text)), CPEEK_OK);
+	CHECK_TEXT(text, "text");
+	CHECK(target_view(target, tagged + 8, 8) &&
+	      target_view(target, tagged + 8, 8) == target_view(target, 0xaaaa00001000, 8));
+	CHECK(target_find_mapping(target, tagged) && target_find_mapping(target, tagged)->start == 0xaaaa00000000);
+	/* Bit 55 says to which half of the address space it belongs. */
+	CHECK_EQ(target_read_u64(target, 0x00ffffffffff0000, &u64), CPEEK_OK);
+	CHECK_EQ(u64, 7);
+	/* What people see is the pointer as it stood there. */
+	CHECK_EQ(target_read_u64(target, 0x2b00aaaa00002000, &u64), CPEEK_FAULT);
+	CHECK_EQ(target->fault_address, 0x2b00aaaa00002000);
+	target_destroy(target);
+
+	/* No other machine ignores that byte. */
+	writer = writer_create(8, false, EM_X86_64);
+	writer_segment(&writer, 0x7fff00000000, PAGE, "x", 1, PF_R);
+	target = open_writer(&writer, NULL);
+	CHECK_EQ(target_read_u64(target, 0x01007fff00000000, &u64), CPEEK_FAULT);
+	CHECK(!target_find_mapping(target, 0x01007fff00000000));
+	target_destroy(target);
+}
+
 static void test_not_saved(void)
 {
 	unsigned char bytes[PAGE], buffer[2 * PAGE];
@@ -463,8 +512,8 @@ static void test_module_file(void)
 	target_destroy(target);
 	target = open_with_library(&right, path, true, &options);
 	CHECK_EQ(target_read(target, 0x501000, buffer, 4), CPEEK_FAULT);
-	CHECK_EQ(target->fault_hole, TARGET_HOLE_NOT_SAVED);
-	CHECK_EQ(target->modules[0].state, TARGET_FILE_UNVERIFIED);
+	CHECK_EQ(target->fault_hole, TARGET_HOLE_MISMATCH);
+	CHECK_EQ(target->modules[0].state, TARGET_FILE_MISMATCH);
 	target_destroy(target);
 
 	/* Elsewhere: --exe for the executable, --sysroot for all, and " (deleted)" is no part of a name. */
@@ -528,20 +577,21 @@ static void test_header_from_the_file(void)
 {
 	const char *path = library_path;
 	struct writer_bytes library = make_library(NULL, 't');
-	const struct writer_range ranges[] = {{0x500000, 0x501000, 0, path}, {0x501000, 0x502000, 1, path}};
+	const struct writer_range ranges[] = {
+		{0x500000, 0x501000, 0, path}, {0x501000, 0x502000, 1, path}, {0x502000, 0x503000, 2, path}};
 
 	CHECK(writer_save(&library, path));
 	for (int equal = 0; equal < 2; equal++) {
 		struct core_writer writer = writer_create(8, false, EM_X86_64);
 		unsigned char buffer[PAGE];
-		writer_files(&writer, ranges, 2);
+		writer_files(&writer, ranges, 3);
 		library.data[PAGE + 5] = equal ? 't' : 'x';
 		writer_segment(&writer, 0x501000, PAGE, library.data + PAGE, PAGE, PF_R | PF_X);
 		struct target *target = open_writer(&writer, NULL);
 		const struct target_module *module = &target->modules[0];
 		CHECK(!module->has_bias && !module->has_elf_header);
 		CHECK_EQ(target_load_module(target, module), CPEEK_OK);
-		CHECK_EQ(module->state, TARGET_FILE_UNVERIFIED);
+		CHECK_EQ(module->state, equal ? TARGET_FILE_UNVERIFIED : TARGET_FILE_MISMATCH);
 		CHECK_EQ(module->has_bias, equal);
 		CHECK_EQ(module->has_elf_header, equal);
 		CHECK_EQ(module->bias, equal ? 0x4f0000 : 0);
@@ -952,6 +1002,32 @@ static void test_memory_that_fails(void)
 	writer_destroy(&writer);
 }
 
+/* A file of less than a page of code: where its data begins, its first page is mapped once more. qemu-user saves only
+ * that one. */
+static void test_header_in_front_of_data(void)
+{
+	struct core_writer library = writer_create(8, true, EM_S390);
+	struct core_writer writer = writer_create(8, true, EM_S390);
+
+	library.type = ET_DYN;
+	writer_segment(&library, 0, 0xc00, NULL, 0, PF_R | PF_X)->has_offset = true;
+	struct writer_segment *data = writer_segment(&library, 0x1c00, 0x200, NULL, 0, PF_R | PF_W);
+	data->has_offset = true;
+	data->offset = 0xc00;
+	library.segments[0].filesz = 0xc00;
+	library.segments[1].filesz = 0x200;
+	struct writer_bytes bytes = writer_finish(&library);
+	writer_append(&bytes, NULL, PAGE - bytes.size);
+	writer_segment(&writer, 0x10000, PAGE, NULL, 0, PF_R | PF_X);
+	writer_segment(&writer, 0x11000, PAGE, bytes.data, PAGE, PF_R | PF_W);
+	struct target *target = open_writer(&writer, NULL);
+	CHECK_EQ(target->module_count, 1);
+	CHECK(target->module_count == 1 && target->modules[0].start == 0x10000);
+	target_destroy(target);
+	free(bytes.data);
+	writer_destroy(&library);
+}
+
 /* ---- Lent memory --------------------------------------------------------------------------------------------- */
 
 struct lent_bytes {
@@ -1164,6 +1240,7 @@ int main(void)
 	test_segments();
 	test_big_endian_32();
 	test_little_endian_32_and_big_endian_64();
+	test_aarch64();
 	test_not_saved();
 	test_notes();
 	test_module_file();
@@ -1181,6 +1258,7 @@ int main(void)
 	test_memory_that_fails();
 	test_lent();
 	test_symbols_without_a_file();
+	test_header_in_front_of_data();
 	test_core_without_file_note(false);
 	test_core_without_file_note(true);
 	CHECK_EQ(unlink(library_path), 0);

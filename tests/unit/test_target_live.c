@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -58,22 +59,36 @@ static char state_of(pid_t pid, pid_t thread)
 	return end ? end[2] : 0;
 }
 
-/* Waits until the thread is in that state; false after two seconds. */
+/* Waits for what must come, however busy the machine is; a minute without it is a failure. */
+#define EVENTUALLY(condition)                                                                                         \
+	({                                                                                                            \
+		bool came = (condition);                                                                              \
+		for (int tries = 0; tries < 60000 && !came; tries++) {                                                \
+			pause_ms(1);                                                                                  \
+			came = (condition);                                                                           \
+		}                                                                                                     \
+		came;                                                                                                 \
+	})
+
 static bool reaches(pid_t pid, char state)
 {
-	for (int i = 0; i < 2000 && state_of(pid, pid) != state; i++)
-		pause_ms(1);
-	return state_of(pid, pid) == state;
+	return EVENTUALLY(state_of(pid, pid) == state);
+}
+
+/* Not stopped: it sleeps, runs, or waits for a page. */
+static bool runs(pid_t pid, pid_t thread)
+{
+	char state = state_of(pid, thread);
+	return state != 0 && strchr("RSD", state);
 }
 
 static bool counts(void)
 {
 	uint64_t before = shared->counter;
-	for (int i = 0; i < 2000 && shared->counter == before; i++)
-		pause_ms(1);
-	return shared->counter != before;
+	return EVENTUALLY(shared->counter != before);
 }
 
+/* For what is stopped: it can only fail if that is not so. */
 static bool stands_still(void)
 {
 	uint64_t before = shared->counter;
@@ -104,9 +119,7 @@ static pid_t start_child(int threads)
 	memset(shared, 0, sizeof(*shared));
 	pid_t pid = fork();
 	if (pid != 0) {
-		for (int i = 0; i < 5000 && shared->counter == 0; i++)
-			pause_ms(1);
-		CHECK(shared->counter > 0);
+		CHECK(EVENTUALLY(shared->counter > 0));
 		return pid;
 	}
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing is left behind when the test dies */
@@ -201,7 +214,7 @@ static void test_reading(void)
 		ids[i] = (pid_t)target->threads[i].native_id;
 	target_destroy(target);
 	for (size_t i = 0; i <= THREADS; i++)
-		CHECK(state_of(pid, ids[i]) == 'S' || state_of(pid, ids[i]) == 'R');
+		CHECK(runs(pid, ids[i]));
 	CHECK(counts());
 	end_child(pid);
 }
@@ -252,8 +265,7 @@ static void test_signals(void)
 		CHECK_EQ(kill(pid, SIGUSR1), 0);
 		CHECK_EQ(target_open_live(pid, NULL, &error, &target), CPEEK_OK);
 		target_destroy(target);
-		for (int wait = 0; wait < 2000 && shared->signals < i; wait++)
-			pause_ms(1);
+		CHECK(EVENTUALLY(shared->signals >= i));
 		CHECK_EQ(shared->signals, i);
 	}
 	/* One that comes while it is held is delivered when it is let go. */
@@ -261,6 +273,7 @@ static void test_signals(void)
 	CHECK_EQ(kill(pid, SIGUSR1), 0);
 	CHECK(stands_still());
 	target_destroy(target);
+	CHECK(EVENTUALLY(shared->signals >= 51)); /* any of its threads may take it */
 	CHECK(counts());
 	CHECK_EQ(shared->signals, 51);
 	end_child(pid);
@@ -376,8 +389,7 @@ static void test_killed_tool(void)
 		for (;;)
 			(void)pause();
 	}
-	for (int i = 0; i < 5000 && !shared->other; i++)
-		pause_ms(1);
+	CHECK(EVENTUALLY(shared->other != 0));
 	CHECK_EQ(shared->other, 1);
 	CHECK(stands_still());
 	/* Meanwhile another tool may look at it, and leaves it stopped. */
@@ -409,8 +421,7 @@ static void test_memory_that_fails(void)
 		failures += status == CPEEK_NO_MEMORY;
 		done = status == CPEEK_OK && n > 10;
 		target_destroy(target);
-		char state = state_of(pid, pid);
-		CHECK(state != 't' && state != 'T');
+		CHECK(runs(pid, pid));
 	}
 	CHECK(done && failures > 5);
 	CHECK(counts());
@@ -420,8 +431,7 @@ static void test_memory_that_fails(void)
 static int wait_for_parent(void *arg)
 {
 	(void)arg;
-	shared->other = 1;
-	while (shared->other == 1)
+	while (shared->other == 0)
 		(void)usleep(1000);
 	return 0;
 }
@@ -441,9 +451,7 @@ static void test_thread_that_cannot_be_stopped(void)
 			pause_ms(1);
 		}
 	}
-	for (int i = 0; i < 2000 && !shared->other; i++)
-		pause_ms(1);
-	CHECK_EQ(shared->other, 1);
+	CHECK(reaches(pid, 'D'));
 	struct target *target = NULL;
 	char text[sizeof(secret)];
 	CHECK_EQ(target_open_live(pid, NULL, &error, &target), CPEEK_OK);
@@ -452,7 +460,7 @@ static void test_thread_that_cannot_be_stopped(void)
 	target_destroy(target);
 	shared->other = 2;
 	CHECK(counts());
-	CHECK(state_of(pid, pid) == 'S' || state_of(pid, pid) == 'R');
+	CHECK(runs(pid, pid));
 	end_child(pid);
 }
 
@@ -515,7 +523,7 @@ static void test_forbidden_calls(void)
 {
 	pid_t pid = start_child(1);
 
-	CHECK_EQ(look_without(SYS_process_vm_readv, pid, read_secret), 0); /* /proc/PID/mem does it too */
+	CHECK_EQ(look_without(SYS_process_vm_readv, pid, read_secret), 0);
 	CHECK_EQ(look_without(SYS_ptrace, pid, cannot_stop), 0);
 	CHECK(counts());
 	end_child(pid);
@@ -568,6 +576,158 @@ static void test_own_process(void)
 	target_destroy(target);
 }
 
+/* A process that ends, or becomes another program, while it is read: no byte of what comes after, and it is told. */
+static void test_end(void)
+{
+	const struct target_options options = {.no_pause = true};
+
+	for (int paused = 0; paused < 2; paused++) {
+		pid_t pid = start_child(2);
+		struct target *target = NULL;
+		char text[sizeof(secret)];
+		CHECK_EQ(target_open_live(pid, paused ? NULL : &options, &error, &target), CPEEK_OK);
+		CHECK_EQ(target_check(target), CPEEK_OK);
+		(void)kill(pid, SIGKILL);
+		/* Its memory goes when the last of its threads has died; to look anew is to forget the page. */
+		CHECK(EVENTUALLY(((void)target_refresh(target),
+				  target_read(target, (uintptr_t)secret, text, sizeof(text)) == CPEEK_FAULT)));
+		CHECK_EQ(target_check(target), CPEEK_IO);
+		CHECK(strstr(error.text, "ended"));
+		target_destroy(target);
+		CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	}
+}
+
+static void test_exec(void)
+{
+	const struct target_options options = {.no_pause = true};
+	struct target *target = NULL;
+	char text[sizeof(secret)];
+	int ends[2];
+
+	CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
+	memset(shared, 0, sizeof(*shared));
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (shared->other == 0)
+			pause_ms(1);
+		(void)execl("/proc/self/exe", "test", "wait", (char *)NULL);
+		_exit(1);
+	}
+	(void)close(ends[1]);
+	CHECK_EQ(target_open_live(pid, &options, &error, &target), CPEEK_OK);
+	CHECK_EQ(target_read(target, (uintptr_t)secret, text, sizeof(text)), CPEEK_OK);
+	shared->other = 1;
+	CHECK_EQ(read(ends[0], text, 1), 0); /* the kernel has closed the other end in exec() */
+	(void)close(ends[0]);
+	target_addr elsewhere = (uintptr_t)&fopen; /* a page that was not read yet */
+	CHECK_EQ(target_read(target, elsewhere, text, 16), CPEEK_FAULT);
+	CHECK_EQ(target->fault_hole, TARGET_HOLE_GONE);
+	CHECK_EQ(target_check(target), CPEEK_IO);
+	CHECK(strstr(error.text, "exec"));
+	/* It stays so: the new program is another target. */
+	CHECK_EQ(target_refresh(target), CPEEK_IO);
+	CHECK(strstr(error.text, "exec"));
+	target_destroy(target);
+	target = NULL;
+	CHECK(EVENTUALLY(target_open_live(pid, &options, &error, &target) == CPEEK_OK));
+	CHECK_EQ(target_check(target), CPEEK_OK);
+	target_destroy(target);
+	end_child(pid);
+}
+
+/* One that is traced by a program that lets it run is not read as if it were stopped. */
+static void test_traced_and_running(void)
+{
+	const struct target_options options = {.no_pause = true};
+	pid_t pid = start_child(1);
+	pid_t tool = fork();
+
+	if (tool == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		shared->other = ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 ? 1 : 2;
+		for (;;)
+			(void)pause();
+	}
+	CHECK(EVENTUALLY(shared->other != 0));
+	CHECK_EQ(shared->other, 1);
+	struct target *target = NULL;
+	CHECK_EQ(target_open_live(pid, NULL, &error, &target), CPEEK_PERMISSION);
+	CHECK(!target && strstr(error.text, "traces it"));
+	CHECK(counts());
+	CHECK_EQ(target_open_live(pid, &options, &error, &target), CPEEK_OK);
+	target_destroy(target);
+	end_child(tool);
+	end_child(pid);
+}
+
+/* The id of any of its threads names a process. */
+static void test_thread_id(void)
+{
+	pid_t pid = start_child(1), thread = 0;
+	struct target *target = NULL;
+
+	CHECK_EQ(target_open_live(pid, NULL, &error, &target), CPEEK_OK);
+	for (size_t i = 0; i < target->thread_count; i++)
+		if (target->threads[i].native_id != (uint64_t)pid)
+			thread = (pid_t)target->threads[i].native_id;
+	target_destroy(target);
+	target = NULL;
+	CHECK(thread > 0);
+	CHECK_EQ(target_open_live(thread, NULL, &error, &target), CPEEK_OK);
+	CHECK_EQ(target->pid, pid);
+	CHECK_EQ(target->thread_count, 2);
+	CHECK(stands_still());
+	target_destroy(target);
+	CHECK(counts());
+	end_child(pid);
+}
+
+/* Whether it runs that program now. */
+static bool is_program(pid_t pid, const char *name)
+{
+	char link[64], path[256];
+	(void)snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	ssize_t length = readlink(link, path, sizeof(path) - 1);
+	path[length > 0 ? length : 0] = '\0';
+	const char *slash = strrchr(path, '/');
+	return slash && strcmp(slash + 1, name) == 0;
+}
+
+/* Of a file that is gone, and one that has its name now, the kernel still knows the right one. */
+static void test_deleted_executable(void)
+{
+	char copy[] = "/tmp/cpeek-test-live-XXXXXX", command[160];
+	int fd = mkstemp(copy);
+	target_addr at;
+	uint64_t size;
+
+	CHECK(fd >= 0);
+	(void)close(fd);
+	(void)snprintf(command, sizeof(command), "cp /proc/%d/exe %s && chmod 700 %s", (int)getpid(), copy, copy);
+	CHECK_EQ(system(command), 0);
+	memset(shared, 0, sizeof(*shared));
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)execl(copy, copy, "wait", (char *)NULL);
+		_exit(1);
+	}
+	CHECK(EVENTUALLY(is_program(pid, strrchr(copy, '/') + 1)));
+	(void)snprintf(command, sizeof(command), "rm %s && cp /bin/sh %s", copy, copy);
+	CHECK_EQ(system(command), 0);
+	struct target *target = NULL;
+	CHECK_EQ(target_open_live(pid, NULL, &error, &target), CPEEK_OK);
+	CHECK_EQ(target_find_symbol(target, &target->modules[0], "target_open_live", &at, &size), CPEEK_OK);
+	CHECK_EQ(target->modules[0].state, TARGET_FILE_VERIFIED);
+	CHECK(strstr(target->modules[0].path, copy));
+	CHECK(target->modules[0].file && strncmp(target->modules[0].file, "/proc/", 6) == 0);
+	target_destroy(target);
+	(void)unlink(copy);
+	end_child(pid);
+}
+
 /* Another user's process: a child of root that looks as nobody. */
 static void test_permission(void)
 {
@@ -597,8 +757,11 @@ static void test_permission(void)
 	end_child(pid);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "wait") == 0) /* test_exec(), test_deleted_executable() */
+		for (;;)
+			(void)pause();
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED) {
 		printf("no shared memory for the tests\n");
@@ -617,6 +780,11 @@ int main(void)
 	test_forbidden_calls();
 	test_errors();
 	test_own_process();
+	test_end();
+	test_exec();
+	test_traced_and_running();
+	test_thread_id();
+	test_deleted_executable();
 	test_permission();
 	return check_report();
 }
