@@ -39,23 +39,21 @@ enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, 
 	const struct python *python = objects->python;
 	const struct layout *layout = objects->layout;
 	const bool per_interpreter = layout_has(layout, FIELD_PyInterpreterState_gc_generations); /* 3.9+ */
-	const enum layout_field generations =
-		per_interpreter ? FIELD_PyInterpreterState_gc_generations : FIELD__PyRuntimeState_gc_generations;
-	const enum layout_field permanent = per_interpreter ? FIELD_PyInterpreterState_gc_permanent_generation
-							    : FIELD__PyRuntimeState_gc_permanent_generation;
-
-	if (!layout_has(layout, generations))
-		return CPEEK_UNSUPPORTED;
 	const size_t owners = per_interpreter ? python->interpreter_count : 1;
+
 	for (size_t i = 0; i < owners; i++) {
-		target_addr owner = per_interpreter ? python->interpreters[i].address : python->runtime;
+		target_addr first, permanent;
+		enum cpeek_status status = runtime_find_generations(python, i, &first, &permanent);
+		if (status == CPEEK_NOT_FOUND) {
+			*ret_partial = true;
+			continue;
+		}
+		TRY(status);
 		for (unsigned g = 0; g < GENERATIONS; g++)
-			TRY(walk_list(objects,
-				      owner + layout_offset(layout, generations) +
-					      g * layout->structs[STRUCT_gc_generation],
-				      found, arg, ret_partial));
-		if (layout_has(layout, permanent))
-			TRY(walk_list(objects, owner + layout_offset(layout, permanent), found, arg, ret_partial));
+			TRY(walk_list(objects, first + g * layout->structs[STRUCT_gc_generation], found, arg,
+				      ret_partial));
+		if (permanent)
+			TRY(walk_list(objects, permanent, found, arg, ret_partial));
 	}
 	return CPEEK_OK;
 }

@@ -135,7 +135,9 @@ enum cpeek_status heap_read(struct objects *objects, struct heap *ret)
 	struct heap heap = {0};
 	struct walk walk = {.objects = objects, .heap = &heap, .most = most_references(objects->target)};
 
-	enum cpeek_status status = gc_walk(objects, add, &walk, &heap.lists_partial);
+	enum cpeek_status status = objects->layout->free_threaded
+					   ? mimalloc_walk(objects, add, &walk, &heap.lists_partial)
+					   : gc_walk(objects, add, &walk, &heap.lists_partial);
 	if (status == CPEEK_OK)
 		status = add_interpreters(&walk);
 	if (status == CPEEK_OK)

@@ -1,5 +1,6 @@
 /*
- * types.GenericAlias (list[int]) and types.UnionType (int | str): origins and arguments, named as classes are.
+ * types.GenericAlias (list[int]) and types.UnionType (int | str; typing.Union in 3.14): origins and arguments, named as
+ * classes are.
  */
 #include "object/phrase.h"
 
@@ -149,10 +150,15 @@ static enum cpeek_status union_decode(const struct object *object, struct value 
 }
 
 /* union_traverse() */
-static const enum layout_field union_fields[] = {FIELD_unionobject_args, FIELD_unionobject_parameters};
+static const enum layout_field union_fields[] = {
+	FIELD_unionobject_args,
+	FIELD_unionobject_hashable_args,
+	FIELD_unionobject_unhashable_args,
+	FIELD_unionobject_parameters,
+};
 
 const struct object_type object_type_union = {
-	.name = "types.UnionType",
+	.name = "types.UnionType|typing.Union",
 	.structure = STRUCT_unionobject,
 	.decode = union_decode,
 	.fields = union_fields,

@@ -30,6 +30,8 @@ static enum cpeek_status read_managed(const struct object *object, struct attrib
 		return CPEEK_OK;
 	}
 	ret->dict = word;
+	if (word && layout_trait(layout, TRAIT_DICT_ALWAYS_VISITED))
+		return CPEEK_OK; /* wherever its values are, they are its own to visit */
 	if (layout_trait(layout, TRAIT_MANAGED_DICT_TWO_WORDS))
 		return word ? CPEEK_OK : target_read_pointer(target, managed_word(object, 1), &ret->values); /* 3.11 */
 	if (object->type->flags & TYPE_INLINE_VALUES) {

@@ -2,6 +2,7 @@
  * builtin_function_or_method: a C function, maybe bound to an instance or a module; builtin_method, which knows its
  * class too.
  */
+#include "object/lost_name.h"
 #include "object/phrase.h"
 
 #include <string.h>
@@ -21,18 +22,16 @@ static enum cpeek_status builtin_decode(const struct object *object, struct valu
 	struct objects *objects = object->objects;
 	const target_addr self = object_get(object, FIELD_PyCFunctionObject_m_self);
 	struct object bound;
-	uint64_t name;
 
-	TRY(field_read(objects, object_get(object, FIELD_PyCFunctionObject_m_ml), FIELD_PyMethodDef_ml_name, &name));
 	if (self)
 		TRY(object_read(objects, self, &bound));
 	if (!self || is_module(bound.type)) {
 		value_text(value, "<built-in function ");
-		value_cstring(value, objects, name);
+		value_lost_name(value, object, builtin_name_read);
 		value_text(value, ">");
 	} else {
 		value_text(value, "<built-in method ");
-		value_cstring(value, objects, name);
+		value_lost_name(value, object, builtin_name_read);
 		value_format(value, " of %s object at 0x%llx>", bound.type->tp_name, (unsigned long long)self);
 	}
 	return CPEEK_OK;

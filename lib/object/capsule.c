@@ -21,8 +21,9 @@ static enum cpeek_status capsule_decode(const struct object *object, struct valu
 	return CPEEK_OK;
 }
 
-/* capsule_traverse(), 3.13+: a function of the capsule's maker. Of CPython's own, _socket has one, which visits the
- * type that its table of functions begins with: sock_capi_traverse() of Modules/socketmodule.c. */
+/* capsule_traverse(), 3.13+: a function of the capsule's maker. Of CPython's own, _socket and, from 3.14, _curses have one,
+ * which visits the type that their table of functions begins with: sock_capi_traverse() of Modules/socketmodule.c,
+ * curses_capi_capsule_traverse() of _cursesmodule.c. */
 static enum cpeek_status capsule_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
@@ -38,7 +39,7 @@ static enum cpeek_status capsule_edges(const struct object *object, struct edges
 		return CPEEK_OK;
 	if (status != CPEEK_OK)
 		return status;
-	if (strcmp(name, "_socket.CAPI") == 0) {
+	if (strcmp(name, "_socket.CAPI") == 0 || strcmp(name, "_curses._C_API") == 0) {
 		TRY(target_read_pointer(objects->target, pointer, &type));
 		edges_add(edges, EDGE_FIELD, type, "pointer", 0, true);
 	}

@@ -19,11 +19,11 @@ static enum cpeek_status code_decode(const struct object *object, struct value *
 	return CPEEK_OK;
 }
 
-/* It has no tp_traverse: all that it holds is hidden from the collector. */
+/* In free-threaded builds it is collectable, and code_traverse() visits co_consts. All else is hidden from the collector,
+ * and in other builds that too. */
 static enum cpeek_status code_edges(const struct object *object, struct edges *edges)
 {
 	static const enum layout_field fields[] = {
-		FIELD_PyCodeObject_co_consts,
 		FIELD_PyCodeObject_co_names,
 		FIELD_PyCodeObject_co_code,
 		FIELD_PyCodeObject_co_varnames,
@@ -47,6 +47,7 @@ static enum cpeek_status code_edges(const struct object *object, struct edges *e
 	};
 	const struct layout *layout = object->objects->layout;
 
+	edges_add_field(edges, object, FIELD_PyCodeObject_co_consts);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		edges_add_hidden(edges, object, fields[i]);
 	target_addr cache = object_get(object, FIELD_PyCodeObject__co_cached);

@@ -29,6 +29,10 @@ static enum cpeek_status stgdict_size(const struct object *object, uint64_t *ret
 	uint64_t size, more;
 
 	TRY(dict_size(object, &size));
+	if (layout_trait(layout, TRAIT_STGDICT_SIZE_OF_DICT)) {
+		*ret = size;
+		return CPEEK_OK;
+	}
 	TRY(size_of_info(object->objects, object_get(object, FIELD_StgDictObject_format),
 			 (uint64_t)(uint32_t)object_get(object, FIELD_StgDictObject_ndim),
 			 object_get(object, FIELD_StgDictObject_ffi_type_pointer_elements),
@@ -75,8 +79,8 @@ static enum cpeek_status find_info(const struct object *object, target_addr *ret
 static enum cpeek_status ctype_edges(const struct object *object, struct edges *edges)
 {
 	static const enum layout_field fields[] = {
-		FIELD_StgInfo_proto,   FIELD_StgInfo_argtypes, FIELD_StgInfo_converters,
-		FIELD_StgInfo_restype, FIELD_StgInfo_checker,  FIELD_StgInfo_module,
+		FIELD_StgInfo_proto,   FIELD_StgInfo_argtypes, FIELD_StgInfo_converters,   FIELD_StgInfo_restype,
+		FIELD_StgInfo_checker, FIELD_StgInfo_module,   FIELD_StgInfo_pointer_type,
 	};
 	struct objects *objects = object->objects;
 	target_addr info;
@@ -84,6 +88,8 @@ static enum cpeek_status ctype_edges(const struct object *object, struct edges *
 	TRY(find_info(object, &info));
 	for (size_t i = 0; info && i < sizeof(fields) / sizeof(*fields); i++) {
 		uint64_t value;
+		if (!layout_has(objects->layout, fields[i]))
+			continue;
 		TRY(field_read(objects, info, fields[i], &value));
 		edges_add(edges, EDGE_FIELD, value, layout_field_name(fields[i]), 0, true);
 	}

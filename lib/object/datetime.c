@@ -121,7 +121,7 @@ const struct object_type object_type_datetime = {
 
 /* ---- timedelta ---- */
 
-/* delta_repr(): what is not 0, by name. */
+/* delta_repr(): what is not 0, by name; to 3.6 by place, up to the last one that is not 0. */
 static enum cpeek_status delta_decode(const struct object *object, struct value *value)
 {
 	static const struct {
@@ -132,14 +132,22 @@ static enum cpeek_status delta_decode(const struct object *object, struct value 
 		{FIELD_PyDateTime_Delta_seconds, "seconds"},
 		{FIELD_PyDateTime_Delta_microseconds, "microseconds"},
 	};
+	enum { PART_COUNT = sizeof(parts) / sizeof(*parts) };
+	const bool by_place = layout_trait(object->objects->layout, TRAIT_TIMEDELTA_BY_PLACE);
 	const char *separator = "";
+	size_t last = PART_COUNT;
 
+	while (last > 0 && !object_get_signed(object, parts[last - 1].field))
+		last--;
 	value_format(value, "%s(", object->type->tp_name);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+	for (size_t i = 0; i < last; i++) {
 		const int64_t part = object_get_signed(object, parts[i].field);
-		if (!part)
+		if (by_place)
+			value_format(value, "%s%" PRId64, separator, part);
+		else if (part)
+			value_format(value, "%s%s=%" PRId64, separator, parts[i].name, part);
+		else
 			continue;
-		value_format(value, "%s%s=%" PRId64, separator, parts[i].name, part);
 		separator = ", ";
 	}
 	value_text(value, *separator ? ")" : "0)");

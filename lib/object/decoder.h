@@ -36,6 +36,9 @@ struct items {
 	bool keywords;                   /* or as "key=value", the key bare */
 };
 
+/* Whether the items of the type's objects have keys: dict and what derives from it, and frozendict (3.15). */
+bool type_is_mapping(const struct type *type);
+
 /* ---- Edges: what an object refers to ---- */
 
 enum edge_kind { EDGE_FIELD, EDGE_INDEX, EDGE_KEY, EDGE_VALUE, EDGE_ATTRIBUTE, EDGE_TYPE, EDGE_SLOT };
@@ -125,6 +128,9 @@ struct object_type {
 	enum cpeek_status (*size)(const struct object *object, uint64_t *ret);
 };
 
+/* Stands for the decoder of a type whose structure the layout does not have, because no table is for the version: a
+ * marker in place of its repr, and CORRUPT for its edges and its size. */
+extern const struct object_type object_type_untold;
 /* The decoder for a type of C code; NULL when there is none. */
 const struct object_type *object_type_find(struct objects *objects, const struct type *type);
 

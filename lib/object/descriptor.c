@@ -2,7 +2,18 @@
  * The descriptors of C types: what their dicts hold for methods, slots, members and getters; method-wrapper, such a
  * slot bound to an instance.
  */
+#include "object/lost_name.h"
 #include "object/phrase.h"
+
+/* Whether it is one of object's, which goes without saying from 3.15. */
+static bool is_of_object(const struct object *object)
+{
+	const struct type *type;
+
+	return layout_trait(object->objects->layout, TRAIT_DESCRIPTOR_OF_OBJECT_UNSAID) &&
+	       type_read(object->objects, object_get(object, FIELD_PyDescrObject_d_type), &type) == CPEEK_OK &&
+	       !type->base;
+}
 
 /* descr_repr() of Objects/descrobject.c */
 static enum cpeek_status descriptor_decode(const struct object *object, struct value *value, const char *what)
@@ -15,6 +26,10 @@ static enum cpeek_status descriptor_decode(const struct object *object, struct v
 		value_str(value, objects, name);
 	else
 		value_text(value, "?");
+	if (is_of_object(object)) {
+		value_text(value, "'>");
+		return CPEEK_OK;
+	}
 	value_text(value, "' of '");
 	value_type_name(value, objects, object_get(object, FIELD_PyDescrObject_d_type));
 	value_text(value, "' objects>");
@@ -70,14 +85,10 @@ static enum cpeek_status wrapper_decode(const struct object *object, struct valu
 	struct objects *objects = object->objects;
 	const target_addr self = object_get(object, FIELD_wrapperobject_self);
 	struct object bound;
-	uint64_t base, name;
 
-	TRY(field_read(objects, object_get(object, FIELD_wrapperobject_descr), FIELD_PyWrapperDescrObject_d_base,
-		       &base));
-	TRY(field_read(objects, base, FIELD_wrapperbase_name, &name));
 	TRY(object_read(objects, self, &bound));
 	value_text(value, "<method-wrapper '");
-	value_cstring(value, objects, name);
+	value_lost_name(value, object, slot_name_read);
 	value_format(value, "' of %s object at 0x%llx>", bound.type->tp_name, (unsigned long long)self);
 	return CPEEK_OK;
 }

@@ -165,7 +165,7 @@ enum cpeek_status dict_decode(const struct object *object, struct value *value)
 }
 
 /* dict_traverse() of Objects/dictobject.c: each value before its key, and the keys only of general tables; from 3.13
- * not the values that stand in an instance, which visits them itself. */
+ * not the values that stand in an instance, which visits them itself, until DICT_ALWAYS_VISITED. */
 enum cpeek_status dict_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
@@ -178,12 +178,13 @@ enum cpeek_status dict_edges(const struct object *object, struct edges *edges)
 		TRY(read_split(objects, values, keys.nentries, &split));
 	const bool unicode = values || dict_keys_are_unicode(objects, &keys);
 	const unsigned width = objects->target->pointer_size;
+	const bool by_instance = values && split.embedded && !layout_trait(objects->layout, TRAIT_DICT_ALWAYS_VISITED);
 	for (uint64_t i = 0; i < keys.nentries; i++) {
 		struct dict_entry entry;
 		TRY(dict_entry_read(objects, &keys.entries, keys.short_entries, i, &entry));
 		if (values) {
 			entry.value = 0;
-			if (!split.embedded && (i + 1) * width <= split.values.length)
+			if (!by_instance && (i + 1) * width <= split.values.length)
 				TRY(table_read_pointer(&split.values, i * width, &entry.value));
 		}
 		edges_add(edges, EDGE_VALUE, entry.value, NULL, i, true);
@@ -243,16 +244,23 @@ enum cpeek_status attributes_start(const struct object *object, struct items *re
 	return CPEEK_OK;
 }
 
+enum cpeek_status dict_open(struct objects *objects, target_addr address, struct object *object, struct items *ret)
+{
+	const size_t size = objects->layout->structs[STRUCT_PyDictObject];
+
+	*ret = (struct items){.type = &object_type_dict, .objects = objects};
+	TRY(object_read_untyped(objects, address, TYPE_DICT_SUBCLASS, size, size, object));
+	return dict_items(object, ret);
+}
+
 enum cpeek_status dict_find(struct objects *objects, target_addr dict, const char *key, size_t length,
 			    target_addr *ret)
 {
 	struct object object;
-	struct items items = {.type = &object_type_dict, .objects = objects};
+	struct items items;
 	struct item item;
-	const size_t size = objects->layout->structs[STRUCT_PyDictObject];
 
-	TRY(object_read_untyped(objects, dict, TYPE_DICT_SUBCLASS, size, size, &object));
-	TRY(dict_items(&object, &items));
+	TRY(dict_open(objects, dict, &object, &items));
 	enum cpeek_status status;
 	while ((status = dict_next(&items, &item)) == CPEEK_OK) {
 		if (str_equals(objects, item.key, key, length)) {

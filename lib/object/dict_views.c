@@ -11,7 +11,7 @@ static enum cpeek_status view_items(const struct object *object, struct items *r
 	TRY(object_read(object->objects, object_get(object, FIELD__PyDictViewObject_dv_dict), &dict));
 	/* A view of a view would lead round and round; damage makes them. */
 	const struct object_type *decoder = dict.type->decoder;
-	if (!(dict.type->flags & TYPE_DICT_SUBCLASS) || !decoder || decoder->structure == STRUCT__PyDictViewObject)
+	if (!type_is_mapping(dict.type) || !decoder || decoder->structure == STRUCT__PyDictViewObject)
 		return CPEEK_CORRUPT;
 	struct items items;
 	TRY(items_start(&dict, &items));

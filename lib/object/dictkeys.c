@@ -120,7 +120,8 @@ enum cpeek_status dict_keys_read(struct objects *objects, target_addr address, s
 	struct table table;
 	uint64_t index_bytes;
 
-	const uint32_t size = layout->structs[STRUCT_PyDictKeysObject];
+	/* Not the structure's own size: early micro versions of 3.6 have the first indices in it. */
+	const uint32_t size = layout_offset(layout, FIELD_PyDictKeysObject_dk_indices);
 	if (address == 0 || size > sizeof(buffer))
 		return CPEEK_CORRUPT;
 	TRY(table_open(objects, address, 1, size, &table));

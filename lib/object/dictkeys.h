@@ -1,5 +1,5 @@
 /*
- * The table of a dict: PyDictKeysObject, its index and its entries, in the forms of 3.8 to 3.10 and of 3.11 and later.
+ * The table of a dict: PyDictKeysObject, its index and its entries, in the forms of 3.6 to 3.10 and of 3.11 and later.
  */
 #ifndef OBJECT_DICTKEYS_H
 #define OBJECT_DICTKEYS_H

@@ -127,6 +127,9 @@ static enum cpeek_status add_own(const struct object *object, const struct type 
 		if (decoder->edges)
 			note(&status, decoder->edges(object, edges));
 	}
+	/* Without its name no decoder was found. */
+	if (!base->name_known && base->tp_traverse)
+		note(&status, CPEEK_FAULT);
 	for (const struct type *type = base; type && type != base->decoder_type; type = type->base_type)
 		if (type->tp_traverse != (base->decoder_type ? base->decoder_type->tp_traverse : 0))
 			note(&status, add_members(object, type, edges));

@@ -18,7 +18,7 @@ static enum cpeek_status exception_decode(const struct object *object, struct va
 	if (!(tuple.type->flags & TYPE_TUPLE_SUBCLASS))
 		return CPEEK_CORRUPT;
 	value_text(value, class_name(object));
-	if (tuple.ob_size != 1) {
+	if (tuple.ob_size != 1 || layout_trait(objects->layout, TRAIT_EXCEPTION_REPR_TUPLE)) {
 		value_object(value, args);
 		return CPEEK_OK;
 	}

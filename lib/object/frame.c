@@ -3,6 +3,7 @@
  * the layer of frames, through objects->frames.
  */
 #include "object/phrase.h"
+#include "object/stackref.h"
 
 #include <inttypes.h>
 
@@ -116,6 +117,7 @@ static enum cpeek_status generator_size(const struct object *object, uint64_t *r
 							       FIELD__PyInterpreterFrame_f_code};
 		target_addr frame = object_field_address(object, FIELD_PyGenObject_gi_iframe);
 		TRY(field_read(objects, frame, executable[!layout_has(layout, executable[0])], &code));
+		code = stackref_get(layout, code);
 	}
 	TRY(count_slots(objects, code, &slots));
 	*ret = layout_offset(layout, FIELD_PyGenObject_gi_iframe) +

@@ -5,12 +5,15 @@
 
 /* scanner_traverse() of Modules/_json.c */
 static const enum layout_field scanner_fields[] = {
-	FIELD_PyScannerObject_object_hook, FIELD_PyScannerObject_object_pairs_hook, FIELD_PyScannerObject_parse_float,
+	FIELD_PyScannerObject_object_hook, FIELD_PyScannerObject_object_pairs_hook,
+	FIELD_PyScannerObject_array_hook,  FIELD_PyScannerObject_parse_float,
 	FIELD_PyScannerObject_parse_int,   FIELD_PyScannerObject_parse_constant,
 };
 
 static enum cpeek_status scanner_edges(const struct object *object, struct edges *edges)
 {
+	if (layout_trait(object->objects->layout, TRAIT_JSON_VISITS_STRICT))
+		edges_add_field(edges, object, FIELD_PyScannerObject_strict);
 	if (layout_trait(object->objects->layout, TRAIT_JSON_VISITS_MEMO))
 		edges_add_field(edges, object, FIELD_PyScannerObject_memo);
 	else

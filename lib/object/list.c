@@ -42,9 +42,20 @@ static enum cpeek_status list_edges(const struct object *object, struct edges *e
 
 static enum cpeek_status list_size(const struct object *object, uint64_t *ret)
 {
+	const struct layout *layout = object->objects->layout;
+	const unsigned pointer_size = layout->pointer_size;
+	target_addr items = object_get(object, FIELD_PyListObject_ob_item);
+	uint64_t capacity = 0;
+
+	if (layout->free_threaded && layout_trait(layout, TRAIT_LIST_SIZE_OF_ARRAY)) {
+		if (items)
+			TRY(target_read_pointer(object->objects->target, items - pointer_size, &capacity));
+		*ret = (uint64_t)object->type->basicsize + capacity * pointer_size;
+		return CPEEK_OK;
+	}
 	/* Without a check, as in list___sizeof___impl(): -1 allocated items take a pointer away. */
 	*ret = (uint64_t)object->type->basicsize +
-	       object_get(object, FIELD_PyListObject_allocated) * object->objects->target->pointer_size;
+	       (uint64_t)object_get_signed(object, FIELD_PyListObject_allocated) * pointer_size;
 	return CPEEK_OK;
 }
 

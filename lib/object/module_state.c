@@ -5,11 +5,13 @@
  */
 #include "object/module_state.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
 	STATE_MAX = 1 << 16,   /* bytes; more of one module is taken for damage */
 	OUTSIDE_MAX = 1 << 16, /* items that a state keeps elsewhere */
+	METATYPES_MAX = 8,     /* a metaclass of metaclasses of … */
 };
 
 /* Names and numbers that a module made beforehand and does not visit, as nothing can be reached through them. */
@@ -48,17 +50,25 @@ static bool probe_pointer(struct objects *objects, target_addr address, target_a
 	return true;
 }
 
-/* Whether an object is at address: its type is one, and so is the type's type. */
+/* Whether an object is at address: the type of its type is one, and of those `type` is the last, which is its own. */
 static bool probe_object(struct objects *objects, target_addr address, struct object *ret)
 {
 	const uint32_t type_offset = layout_offset(objects->layout, FIELD_PyObject_ob_type);
 	const uint32_t flags_offset = layout_offset(objects->layout, FIELD_PyTypeObject_tp_flags);
-	target_addr type, meta, flags;
+	target_addr type, meta, above, flags;
 
-	return address && probe_pointer(objects, address + type_offset, &type) &&
-	       probe_pointer(objects, type + type_offset, &meta) &&
-	       probe_pointer(objects, meta + flags_offset, &flags) && flags & TYPE_TYPE_SUBCLASS &&
-	       object_read(objects, address, ret) == CPEEK_OK;
+	if (!address || !probe_pointer(objects, address + type_offset, &type) ||
+	    !probe_pointer(objects, type + type_offset, &above))
+		return false;
+	for (unsigned i = 0; i < METATYPES_MAX; i++) {
+		meta = above;
+		if (!probe_pointer(objects, meta + flags_offset, &flags) || !(flags & TYPE_TYPE_SUBCLASS) ||
+		    !probe_pointer(objects, meta + type_offset, &above))
+			return false;
+		if (meta == above)
+			return object_read(objects, address, ret) == CPEEK_OK;
+	}
+	return false;
 }
 
 static enum cpeek_status add_field(struct objects *objects, target_addr address, enum layout_field field,
@@ -143,31 +153,91 @@ static enum cpeek_status add_outside(struct objects *objects, const char *module
 	return CPEEK_OK;
 }
 
-/* The word that asyncio keeps the running loop in is borrowed. */
+static bool is_field(const struct layout *layout, enum layout_field field, uint64_t offset)
+{
+	return layout_has(layout, field) && offset == layout_offset(layout, field);
+}
+
+/* The word that asyncio keeps the running loop in is borrowed. Those of decimal's tables lead to no objects, even though
+ * the first exception of a table stands where a free-threaded build's object has its type. */
 static bool is_borrowed(const struct layout *layout, const char *module, uint64_t offset)
 {
-	return strcmp(module, "_asyncio") == 0 && layout_has(layout, FIELD_asyncio_state_cached_running_loop) &&
-	       offset == layout_offset(layout, FIELD_asyncio_state_cached_running_loop);
+	if (strcmp(module, "decimal") == 0)
+		return is_field(layout, FIELD_decimal_state_signal_map, offset) ||
+		       is_field(layout, FIELD_decimal_state_cond_map, offset);
+	return strcmp(module, "_asyncio") == 0 && is_field(layout, FIELD_asyncio_state_cached_running_loop, offset);
+}
+
+/* Early micro versions leave pickle's functools.partial out: pickle_traverse() of Modules/_pickle.c */
+static bool is_forgotten(const struct layout *layout, const char *module, uint64_t offset)
+{
+	return (layout_trait(layout, TRAIT_PICKLE_FORGETS_PARTIAL) ||
+		layout_trait(layout, TRAIT_PICKLE_FORGETS_PARTIAL_3_8)) &&
+	       strcmp(module, "_pickle") == 0 && is_field(layout, FIELD_PickleState_partial, offset);
+}
+
+/* __name__ as the module was made with: that of its definition, but for decimal's, which lacks the underscore to 3.12. */
+static enum cpeek_status read_module_name(const struct object *object, char *name, size_t name_size)
+{
+	struct strbuf text = {0};
+
+	enum cpeek_status status = str_read(object->objects, object_get(object, FIELD_PyModuleObject_md_name),
+					    name_size - 1, &text, NULL);
+	if (status == CPEEK_OK) {
+		const char *read = strbuf_text(&text);
+		(void)snprintf(name, name_size, "%s", strcmp(read, "_decimal") == 0 ? "decimal" : read);
+	}
+	strbuf_deinit(&text);
+	return status;
+}
+
+/* To 3.14 a PyModuleDef tells of the state; a module made without one has none. */
+static enum cpeek_status read_definition(const struct object *object, uint64_t *ret_size, bool *ret_traverse,
+					 char *name, size_t name_size)
+{
+	struct objects *objects = object->objects;
+	const target_addr definition = object_get(object, FIELD_PyModuleObject_md_def);
+	uint64_t traverse, text;
+
+	*ret_size = 0;
+	*name = '\0';
+	if (!definition)
+		return CPEEK_OK;
+	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_size, ret_size));
+	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_traverse, &traverse));
+	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_name, &text));
+	*ret_traverse = traverse != 0;
+	if (!target_probe(objects->target, text, name, 1)) /* in .rodata, which may be gone */
+		return read_module_name(object, name, name_size);
+	enum cpeek_status status = target_read_cstring(objects->target, text, name, name_size);
+	return status == CPEEK_LIMIT ? CPEEK_OK : status;
+}
+
+/* From 3.15 the module itself does: Include/internal/pycore_moduleobject.h. */
+static enum cpeek_status read_own(const struct object *object, uint64_t *ret_size, bool *ret_traverse, char *name,
+				  size_t name_size)
+{
+	*ret_size = object_get(object, FIELD_PyModuleObject_md_state_size);
+	*ret_traverse = object_get(object, FIELD_PyModuleObject_md_state_traverse) != 0;
+	return read_module_name(object, name, name_size);
 }
 
 enum cpeek_status module_state_edges(const struct object *object, struct edges *edges)
 {
 	struct objects *objects = object->objects;
 	const unsigned word = objects->layout->pointer_size;
-	const target_addr definition = object_get(object, FIELD_PyModuleObject_md_def);
 	const target_addr state = object_get(object, FIELD_PyModuleObject_md_state);
 	char module[64];
-	uint64_t size = 0, traverse = 0, name = 0;
+	uint64_t size = 0;
+	bool traverse = false;
 	struct table table;
 
-	if (!definition || !state)
+	if (!state)
 		return CPEEK_OK;
-	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_size, &size));
-	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_traverse, &traverse));
-	TRY(field_read(objects, definition, FIELD_PyModuleDef_m_name, &name));
-	enum cpeek_status status = target_read_cstring(objects->target, name, module, sizeof(module));
-	if (status != CPEEK_OK && status != CPEEK_LIMIT)
-		return status;
+	if (layout_has(objects->layout, FIELD_PyModuleObject_md_state_size))
+		TRY(read_own(object, &size, &traverse, module, sizeof(module)));
+	else
+		TRY(read_definition(object, &size, &traverse, module, sizeof(module)));
 	if (size > STATE_MAX)
 		return CPEEK_CORRUPT;
 	if (strcmp(module, "atexit") == 0 && layout_has(objects->layout, FIELD_atexitmodule_state_ncallbacks))
@@ -178,7 +248,9 @@ enum cpeek_status module_state_edges(const struct object *object, struct edges *
 		target_addr value;
 		TRY(table_read_pointer(&table, i * word, &value));
 		if (!is_borrowed(objects->layout, module, i * word) && probe_object(objects, value, &found))
-			edges_add(edges, EDGE_FIELD, value, "md_state", i, traverse && is_visited(module, found.type));
+			edges_add(edges, EDGE_FIELD, value, "md_state", i,
+				  traverse && is_visited(module, found.type) &&
+					  !is_forgotten(objects->layout, module, i * word));
 	}
 	return add_outside(objects, module, state, edges);
 }

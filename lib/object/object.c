@@ -6,6 +6,12 @@
 
 #include <string.h>
 
+/* ob_gc_bits of free-threaded builds: _PyGC_BITS_TRACKED, Include/internal/pycore_gc.h (3.13). */
+enum { GC_BITS_TRACKED = 1 };
+
+/* PyGC_Head.gc_refs: a count, or this in its place, above one flag. To 3.7 Include/objimpl.h. */
+enum { GC_REFS_SHIFT = 1, GC_REFS_UNTRACKED = -2 };
+
 enum cpeek_status objects_create(struct python *python, struct objects **ret)
 {
 	struct objects *objects = memory_calloc(1, sizeof(*objects));
@@ -60,7 +66,11 @@ uint64_t object_get(const struct object *object, enum layout_field field)
 
 int64_t object_get_signed(const struct object *object, enum layout_field field)
 {
-	unsigned unused = 64 - 8u * object->objects->layout->fields[field].size;
+	const uint32_t size = object->objects->layout->fields[field].size;
+	const unsigned unused = 64 - 8u * size;
+
+	if (size == 0 || size > 8)
+		return 0; /* an absent field */
 	return (int64_t)(object_get(object, field) << unused) >> unused;
 }
 
@@ -87,6 +97,20 @@ static enum cpeek_status bytes_read(struct target *target, target_addr addr, siz
 	return CPEEK_OK;
 }
 
+/* sys.getrefcount() would say one more. Free-threaded builds count in two halves: Py_REFCNT() in Include/object.h 3.13,
+ * Include/refcount.h 3.14. The shared one has two bits of flags below it, and may be negative. */
+static uint64_t get_refcount(const struct object *object)
+{
+	const struct layout *layout = object->objects->layout;
+
+	if (!layout_has(layout, FIELD_PyObject_ob_ref_local))
+		return object_get(object, FIELD_PyObject_ob_refcnt);
+	const uint64_t local = object_get(object, FIELD_PyObject_ob_ref_local);
+	if (local == UINT32_MAX) /* immortal */
+		return layout_trait(layout, TRAIT_REFCNT_32) ? (uint64_t)3 << 30 : UINT32_MAX;
+	return local + (uint64_t)(object_get_signed(object, FIELD_PyObject_ob_ref_shared) >> 2);
+}
+
 enum cpeek_status object_read(struct objects *objects, target_addr address, struct object *ret)
 {
 	const struct layout *layout = objects->layout;
@@ -98,7 +122,7 @@ enum cpeek_status object_read(struct objects *objects, target_addr address, stru
 	ret->address = address;
 	TRY(bytes_read(objects->target, address, head, ret->buffer, &ret->bytes));
 	ret->length = head;
-	ret->refcount = object_get(ret, FIELD_PyObject_ob_refcnt);
+	ret->refcount = get_refcount(ret);
 	TRY(type_read(objects, object_get(ret, FIELD_PyObject_ob_type), &ret->type));
 
 	size_t length = (size_t)ret->type->basicsize;
@@ -154,9 +178,20 @@ enum cpeek_status object_read_tracked(const struct object *object, bool *ret)
 	const struct objects *objects = object->objects;
 	uint64_t next = 0;
 
+	if (layout_has(objects->layout, FIELD_PyObject_ob_gc_bits)) {
+		*ret = object_is_gc(object) && object_get(object, FIELD_PyObject_ob_gc_bits) & GC_BITS_TRACKED;
+		return CPEEK_OK;
+	}
+	const target_addr head = object->address - objects->layout->structs[STRUCT_PyGC_Head];
+	if (object_is_gc(object) && layout_has(objects->layout, FIELD_PyGC_Head_gc_refs)) {
+		int64_t refs;
+		TRY(target_read_ssize(objects->target, head + layout_offset(objects->layout, FIELD_PyGC_Head_gc_refs),
+				      &refs));
+		*ret = refs >> GC_REFS_SHIFT != GC_REFS_UNTRACKED;
+		return CPEEK_OK;
+	}
 	if (object_is_gc(object))
-		TRY(field_read(objects, object->address - objects->layout->structs[STRUCT_PyGC_Head],
-			       FIELD_PyGC_Head__gc_next, &next));
+		TRY(field_read(objects, head, FIELD_PyGC_Head__gc_next, &next));
 	*ret = next != 0;
 	return CPEEK_OK;
 }
@@ -175,8 +210,9 @@ enum cpeek_status object_read_size(const struct object *object, uint64_t *ret)
 		size = (uint64_t)type->basicsize + (uint64_t)type->itemsize * items;
 	}
 	/* _PySys_GetSizeOf() in Python/sysmodule.c */
-	if (object_is_gc(object) ||
-	    (type->flags & TYPE_HAVE_GC && layout_trait(layout, TRAIT_SIZEOF_STATIC_TYPE_WITH_GC_HEAD)))
+	if (!layout->free_threaded &&
+	    (object_is_gc(object) ||
+	     (type->flags & TYPE_HAVE_GC && layout_trait(layout, TRAIT_SIZEOF_STATIC_TYPE_WITH_GC_HEAD))))
 		size += layout->structs[STRUCT_PyGC_Head];
 	if (type->flags & (TYPE_MANAGED_DICT | TYPE_MANAGED_WEAKREF))
 		size += 2u * layout->pointer_size;

@@ -54,6 +54,9 @@ struct type_member {
 	bool slot;       /* of __slots__: subtype_traverse() visits it */
 };
 
+/* What stands for a name of C code that is not in the target's memory, with the type's address behind it. */
+#define TYPE_UNNAMED "<not saved: type at "
+
 /* What is worth keeping of a PyTypeObject. Cached by address; lives as long as the struct objects. */
 struct type {
 	target_addr address;
@@ -69,7 +72,7 @@ struct type {
 	const struct type *decoder_type;   /* that base, or this type itself */
 	const struct type *base_type;      /* of base; NULL for object, or when it cannot be read */
 	bool python_class;                 /* made by a class statement or a call of its metaclass, not by C code */
-	bool name_known;                   /* false: the name could not be read, and name holds "<type at 0x…>" */
+	bool name_known;                   /* false: nothing tells it, and the names are TYPE_UNNAMED "0x…>" */
 	struct type_member *members;       /* this type's own, not its bases' */
 	size_t member_count;
 };
@@ -95,6 +98,7 @@ struct objects {
 	target_addr object_repr;      /* tp_repr of object; 0 when not known yet */
 	target_addr lookdict; /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */
 	bool lookdict_sought;
+	bool has_unnamed;                 /* a type has no name: texts may have TYPE_UNNAMED in them */
 	uint64_t failures;                /* that were gone on after: objects_tolerate() */
 	const struct frame_hooks *frames; /* never NULL once the session is open */
 	bool (*cancelled)(void *arg);     /* polled by long walks; may be NULL */
@@ -105,7 +109,7 @@ struct object {
 	struct objects *objects;
 	target_addr address;
 	const struct type *type;
-	uint64_t refcount;    /* as stored; of the version's own width */
+	uint64_t refcount;    /* what Py_REFCNT() says; an immortal object's is of no meaning */
 	int64_t ob_size;      /* of var-sized types; what lies at its place in others */
 	const uint8_t *bytes; /* the fixed part: at least the decoder's structure */
 	size_t length;        /* of bytes */
@@ -162,7 +166,7 @@ enum cpeek_status object_read_attributes(const struct object *object, struct att
 
 /* Whether it has a gc head: its type is a GC type, and it is no static type itself (PyObject_IS_GC). */
 bool object_is_gc(const struct object *object);
-/* Whether the collector tracks the object; false when it has no gc head. */
+/* Whether the collector tracks the object; false when it is no object of a GC type. */
 enum cpeek_status object_read_tracked(const struct object *object, bool *ret);
 /* What sys.getsizeof() says: the decoder's size, or basicsize + itemsize * |ob_size|, and the pre-header. */
 enum cpeek_status object_read_size(const struct object *object, uint64_t *ret);

@@ -164,6 +164,13 @@ static enum cpeek_status methodcaller_edges(const struct object *object, struct 
 	edges_add_field(edges, object, FIELD_methodcallerobject_args);
 	edges_add_field(edges, object, FIELD_methodcallerobject_xargs);
 	edges_add_field(edges, object, FIELD_methodcallerobject_kwds);
+	if (!layout_has(object->objects->layout, FIELD_methodcallerobject_xargs)) {
+		edges_add_field(edges, object, FIELD_methodcallerobject_vectorcall_args);
+		edges_add_field(edges, object, FIELD_methodcallerobject_vectorcall_kwnames);
+	} else if (object_get(object, FIELD_methodcallerobject_vectorcall_args)) {
+		/* 3.13: a bare array, and names that nothing has set before there is one */
+		edges_add_hidden(edges, object, FIELD_methodcallerobject_vectorcall_kwnames);
+	}
 	edges_add_type(edges, object);
 	return CPEEK_OK;
 }

@@ -2,6 +2,7 @@
  * Pieces of reprs. Knows of functions, methods and modules where their names are; their reprs are in their own files.
  */
 #include "object/phrase.h"
+#include "object/lost_name.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -37,6 +38,19 @@ void value_cstring(struct value *value, struct objects *objects, target_addr add
 		value_text(value, text);
 	else
 		value_mark(value, status, address, "name");
+}
+
+void value_lost_name(struct value *value, const struct object *object,
+		     enum cpeek_status (*read)(const struct object *object, struct strbuf *out))
+{
+	struct strbuf text = {0};
+
+	enum cpeek_status status = read(object, &text);
+	if (status == CPEEK_OK)
+		value_bytes(value, strbuf_text(&text), text.length);
+	else
+		value_mark(value, status, object->objects->target->fault_address, "name");
+	strbuf_deinit(&text);
 }
 
 enum cpeek_status cstring_size(struct objects *objects, target_addr address, uint64_t *size)
@@ -113,17 +127,6 @@ void value_full_type_name(struct value *value, const struct type *type)
 
 /* ---- Names ---- */
 
-static enum cpeek_status append_cstring(struct objects *objects, target_addr address, struct strbuf *out)
-{
-	char text[TYPE_NAME];
-
-	enum cpeek_status status = target_read_cstring(objects->target, address, text, sizeof(text));
-	if (status != CPEEK_OK && status != CPEEK_LIMIT)
-		return status;
-	strbuf_puts(out, text);
-	return CPEEK_OK;
-}
-
 /* type_name() and type_qualname() of Objects/typeobject.c */
 static enum cpeek_status append_type(struct objects *objects, target_addr address, bool qualified, struct strbuf *out)
 {
@@ -142,9 +145,7 @@ static enum cpeek_status append_builtin(const struct object *object, bool qualif
 	struct objects *objects = object->objects;
 	const target_addr self = object_get(object, FIELD_PyCFunctionObject_m_self);
 	struct object bound;
-	uint64_t name;
 
-	TRY(field_read(objects, object_get(object, FIELD_PyCFunctionObject_m_ml), FIELD_PyMethodDef_ml_name, &name));
 	if (qualified && self) {
 		TRY(object_read(objects, self, &bound));
 		if (bound.type->flags & TYPE_TYPE_SUBCLASS) {
@@ -155,7 +156,7 @@ static enum cpeek_status append_builtin(const struct object *object, bool qualif
 			strbuf_putc(out, '.');
 		}
 	}
-	return append_cstring(objects, name, out);
+	return builtin_name_read(object, out);
 }
 
 /* Types that keep their names in fields. */

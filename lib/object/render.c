@@ -200,6 +200,8 @@ void value_mark(struct value *value, enum cpeek_status status, target_addr addre
 		return;
 	if (status == CPEEK_FAULT)
 		value_format(value, "<unreadable 0x%" PRIx64 ">", address);
+	else if (status == CPEEK_UNSUPPORTED)
+		value_format(value, "<no layout: 0x%" PRIx64 ">", address);
 	else
 		value_format(value, "<corrupt 0x%" PRIx64 ": %s>", address, what);
 	note_partial(value, status, address, what);
@@ -667,6 +669,10 @@ enum cpeek_status render_repr(struct objects *objects, target_addr address, cons
 	}
 	if (value.no_memory || strbuf_failed(out))
 		status = CPEEK_NO_MEMORY;
+	/* Names come into a text by many ways. */
+	else if (objects->has_unnamed &&
+		 memmem(strbuf_text(out) + before, out->length - before, TYPE_UNNAMED, sizeof(TYPE_UNNAMED) - 1))
+		note_partial(&value, CPEEK_FAULT, address, "type");
 	VECTOR_DEINIT(&value.stack);
 	VECTOR_DEINIT(&value.pending);
 	map_deinit(&value.active);

@@ -35,9 +35,20 @@ static enum cpeek_status queue_edges(const struct object *object, struct edges *
 	return status;
 }
 
+static enum cpeek_status queue_size(const struct object *object, uint64_t *ret)
+{
+	const struct layout *layout = object->objects->layout;
+
+	*ret = (uint64_t)object->type->basicsize;
+	if (layout_trait(layout, TRAIT_SIMPLE_QUEUE_COUNTS_RING))
+		*ret += object_get(object, FIELD_simplequeueobject_buf_items_cap) * layout->pointer_size;
+	return CPEEK_OK;
+}
+
 const struct object_type object_type_simple_queue = {
 	.name = "_queue.SimpleQueue",
 	.structure = STRUCT_simplequeueobject,
+	.size = queue_size,
 	.type_in_edges = true,
 	.edges = queue_edges,
 };

@@ -26,7 +26,7 @@ static enum cpeek_status struct_size(const struct object *object, uint64_t *ret)
 	return CPEEK_OK;
 }
 
-/* s_repr(), 3.13+: the format as text, which in bytes it looks the same as. */
+/* s_repr(), 3.13+: the format as text, which in bytes it looks the same as. From 3.15 it is kept as text. */
 static enum cpeek_status struct_decode(const struct object *object, struct value *value)
 {
 	struct objects *objects = object->objects;
@@ -34,6 +34,12 @@ static enum cpeek_status struct_decode(const struct object *object, struct value
 	struct object format;
 
 	TRY(object_read(objects, object_get(object, FIELD_PyStructObject_s_format), &format));
+	if (format.type->flags & TYPE_UNICODE_SUBCLASS) {
+		value_format(value, "%s(", class_name(object));
+		value_object(value, format.address);
+		value_text(value, ")");
+		return CPEEK_OK;
+	}
 	if (!(format.type->flags & TYPE_BYTES_SUBCLASS))
 		return CPEEK_CORRUPT;
 	enum cpeek_status status = bytes_put_slice(objects, object_field_address(&format, FIELD_PyBytesObject_ob_sval),

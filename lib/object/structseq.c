@@ -2,6 +2,7 @@
  * Struct sequences (sys.flags, os.stat_result, time.struct_time …): tuples of C code whose items have names, and of
  * which some can be hidden behind those that count.
  */
+#include "object/lost_name.h"
 #include "object/sequence.h"
 
 #include <string.h>
@@ -39,23 +40,27 @@ static enum cpeek_status structseq_decode(const struct object *object, struct va
 	const uint64_t limit = value_limits(value)->elements;
 	struct items items;
 	struct item item;
-	uint64_t members, name;
+	uint64_t members;
 	enum cpeek_status status;
 
 	TRY(field_read(objects, object->type->address, FIELD_PyTypeObject_tp_members, &members));
 	TRY(items_start(object, &items));
 	value_format(value, "%s(", object->type->tp_name);
 	for (uint64_t i = 0; (status = items_next(&items, &item)) == CPEEK_OK; i++) {
-		char text[TYPE_NAME];
+		struct strbuf name = {0};
 		value_text(value, i ? ", " : "");
 		if (limit && i >= limit) {
 			value_cut(value, items.count - i, "items");
 			status = CPEEK_END;
 			break;
 		}
-		TRY(field_read(objects, members + i * stride, FIELD_PyMemberDef_name, &name));
-		TRY(target_read_cstring(objects->target, name, text, sizeof(text)));
-		value_text(value, text);
+		status = member_name_read(objects, object->type, members + i * stride, &name);
+		if (status == CPEEK_OK)
+			value_bytes(value, strbuf_text(&name), name.length);
+		else
+			value_mark(value, status, objects->target->fault_address, "name");
+		strbuf_deinit(&name);
+		TRY(status == CPEEK_NO_MEMORY ? status : CPEEK_OK);
 		value_text(value, "=");
 		value_object(value, item.value);
 	}

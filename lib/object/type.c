@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "base/vector.h"
 #include "object/decoder.h"
+#include "object/fingerprint.h"
+#include "object/lost_name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +46,7 @@ static enum cpeek_status format_name(struct objects *objects, struct type *type)
 	char text[2 * TYPE_NAME + 2];
 
 	if (!type->qualname[0])
-		(void)snprintf(text, sizeof(text), "<type at 0x%llx>", (unsigned long long)type->address);
+		(void)snprintf(text, sizeof(text), TYPE_UNNAMED "0x%llx>", (unsigned long long)type->address);
 	else if (!type->module[0] || strcmp(type->module, "builtins") == 0)
 		(void)snprintf(text, sizeof(text), "%s", type->qualname);
 	else
@@ -56,11 +58,42 @@ static enum cpeek_status format_name(struct objects *objects, struct type *type)
 /* What stands for a name that cannot be had, in the reprs that show it. */
 static enum cpeek_status mark_name(struct objects *objects, target_addr address, char **ret)
 {
-	char text[40];
-	const int length = snprintf(text, sizeof(text), "<unreadable 0x%llx>", (unsigned long long)address);
+	char text[sizeof(TYPE_UNNAMED) + 32];
+	const int length = snprintf(text, sizeof(text), TYPE_UNNAMED "0x%llx>", (unsigned long long)address);
 
 	*ret = arena_copy(&objects->arena, text, (size_t)length);
 	return *ret ? CPEEK_OK : CPEEK_NO_MEMORY;
+}
+
+/* tp_name lies in .rodata, which a kernel core leaves out: without the ELF file it must be told by something else. Of a
+ * heap type made by C code it was split into the names that PyType_FromSpec() gave it. */
+static enum cpeek_status find_tp_name(struct objects *objects, struct type *type)
+{
+	char text[2 * TYPE_NAME + 2];
+	const char *name = text;
+
+	if (!(type->flags & TYPE_HEAPTYPE)) {
+		enum cpeek_status status = type_name_recover(objects, type, &name);
+		if (status != CPEEK_OK)
+			return status;
+	} else if (type->python_class || !type->qualname[0]) {
+		return CPEEK_NOT_FOUND;
+	} else {
+		(void)snprintf(text, sizeof(text), "%s%s%s", type->module, type->module[0] ? "." : "", type->qualname);
+	}
+	type->tp_name = arena_copy(&objects->arena, name, strlen(name));
+	type->name_known = type->tp_name != NULL;
+	return type->tp_name ? CPEEK_OK : CPEEK_NO_MEMORY;
+}
+
+static enum cpeek_status recover_tp_name(struct objects *objects, struct type *type)
+{
+	enum cpeek_status status = find_tp_name(objects, type);
+	if (status != CPEEK_NOT_FOUND)
+		return status;
+	(void)objects_tolerate(objects, CPEEK_FAULT);
+	objects->has_unnamed = true;
+	return mark_name(objects, type->address, &type->tp_name);
 }
 
 /* A name of C code splits at its last dot; type_name() and type_module() in Objects/typeobject.c. */
@@ -112,8 +145,14 @@ static enum cpeek_status read_members(struct objects *objects, struct type *type
 		if ((kind != MEMBER_OBJECT && kind != MEMBER_OBJECT_EX) || offset >= (uint64_t)type->basicsize)
 			continue;
 		struct type_member member = {.offset = (uint32_t)offset, .slot = slots && kind == MEMBER_OBJECT_EX};
-		if (read_cstring(objects, name, &member.name) != CPEEK_OK)
+		strbuf_clear(&objects->scratch);
+		if (member_name_read(objects, type, at, &objects->scratch) == CPEEK_OK)
+			member.name =
+				arena_copy(&objects->arena, strbuf_text(&objects->scratch), objects->scratch.length);
+		else
 			member.name = "?";
+		if (!member.name)
+			status = CPEEK_NO_MEMORY;
 		struct type_member *new = VECTOR_PUSH(&members);
 		if (new)
 			*new = member;
@@ -208,14 +247,20 @@ static enum cpeek_status type_fill(struct objects *objects, target_addr address,
 		return CPEEK_CORRUPT;
 
 	if (field_read(objects, address, FIELD_PyTypeObject_tp_name, &name) == CPEEK_OK) {
-		enum cpeek_status status = read_cstring(objects, name, &type->tp_name);
-		TRY(objects_tolerate(objects, status));
+		char first;
+		enum cpeek_status status = target_probe(objects->target, name, &first, 1)
+						   ? read_cstring(objects, name, &type->tp_name)
+						   : CPEEK_NOT_FOUND; /* type_complete() looks elsewhere */
+		TRY(objects_tolerate(objects, status == CPEEK_NOT_FOUND ? CPEEK_OK : status));
 		type->name_known = status == CPEEK_OK;
-		if (!type->name_known)
-			TRY(mark_name(objects, name, &type->tp_name));
 		type->python_class = type->flags & TYPE_HEAPTYPE && is_python_class(objects, address, name);
 	}
 	return CPEEK_OK;
+}
+
+enum cpeek_status type_read_bare(struct objects *objects, target_addr address, struct type *ret)
+{
+	return type_fill(objects, address, ret);
 }
 
 /* Takes memory only for what turned out to be a type: damage must not fill the arena. */
@@ -232,12 +277,26 @@ static enum cpeek_status type_load(struct objects *objects, target_addr address,
 	return CPEEK_OK;
 }
 
+/* Whether a type of C code is longer than the structure that its decoder reads: then a later micro version than the one
+ * that the layout was made from may have moved its fields (pyexpat's parsers in 3.12.3). Types of variable size and types
+ * of types are longer in any case. */
+static bool has_grown(const struct objects *objects, const struct type *type, enum layout_struct structure)
+{
+	const struct layout *layout = objects->layout;
+	const uint32_t size = layout->structs[structure];
+
+	return size > layout->structs[STRUCT_PyVarObject] && type->basicsize > (int64_t)size && type->itemsize == 0 &&
+	       structure != STRUCT_PyTypeObject;
+}
+
 /* The nearest type on the chain of bases that a decoder knows by name, and whose size covers its structure. */
 static void find_decoder(struct objects *objects, struct type *type)
 {
 	const struct object_type *own =
 		type->python_class || !type->name_known ? NULL : object_type_find(objects, type);
 
+	if (own && (runtime_lacks(objects->python, own->structure) || has_grown(objects, type, own->structure)))
+		own = &object_type_untold;
 	if (own && type->basicsize >= (int64_t)objects->layout->structs[own->structure]) {
 		type->decoder = own;
 		type->decoder_type = type;
@@ -253,6 +312,8 @@ static enum cpeek_status type_complete(struct objects *objects, struct type *typ
 {
 	if (type->flags & TYPE_HEAPTYPE)
 		TRY(read_heap_names(objects, type));
+	if (!type->tp_name[0] && !type->python_class) /* a class may be called "" */
+		TRY(recover_tp_name(objects, type));
 	if (!type->qualname[0] || !(type->flags & TYPE_HEAPTYPE))
 		TRY(read_static_names(objects, type));
 	TRY(format_name(objects, type));

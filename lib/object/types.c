@@ -31,6 +31,31 @@ static const struct object_type *const object_types[] = {
 
 enum { TYPE_COUNT = sizeof(object_types) / sizeof(*object_types) };
 
+static enum cpeek_status untold_decode(const struct object *object, struct value *value)
+{
+	value_mark(value, CPEEK_UNSUPPORTED, object->address, "layout");
+	return CPEEK_OK;
+}
+
+static enum cpeek_status untold_edges(const struct object *object, struct edges *edges)
+{
+	(void)object, (void)edges;
+	return CPEEK_CORRUPT;
+}
+
+static enum cpeek_status untold_size(const struct object *object, uint64_t *ret)
+{
+	(void)object, (void)ret;
+	return CPEEK_CORRUPT;
+}
+
+const struct object_type object_type_untold = {
+	.structure = STRUCT_PyObject,
+	.decode = untold_decode,
+	.edges = untold_edges,
+	.size = untold_size,
+};
+
 /* Whether name is one of those in "a|b|c": a type has another tp_name in another version. */
 static bool is_among(const char *names, const char *name)
 {

@@ -20,7 +20,15 @@ static enum cpeek_status typevar_decode(const struct object *object, struct valu
 			    FIELD_typevarobject_covariant, FIELD_typevarobject_contravariant);
 }
 
-/* typevar_traverse(); the name is hidden. */
+static void add_name(const struct object *object, enum layout_field name, struct edges *edges)
+{
+	if (layout_trait(object->objects->layout, TRAIT_TYPING_VISITS_NAME))
+		edges_add_field(edges, object, name);
+	else
+		edges_add_hidden(edges, object, name);
+}
+
+/* typevar_traverse() */
 static const enum layout_field typevar_fields[] = {
 	FIELD_typevarobject_bound,         FIELD_typevarobject_evaluate_bound,
 	FIELD_typevarobject_constraints,   FIELD_typevarobject_evaluate_constraints,
@@ -29,7 +37,7 @@ static const enum layout_field typevar_fields[] = {
 
 static enum cpeek_status typevar_edges(const struct object *object, struct edges *edges)
 {
-	edges_add_hidden(edges, object, FIELD_typevarobject_name);
+	add_name(object, FIELD_typevarobject_name, edges);
 	return CPEEK_OK;
 }
 
@@ -56,7 +64,7 @@ static const enum layout_field paramspec_fields[] = {
 
 static enum cpeek_status paramspec_edges(const struct object *object, struct edges *edges)
 {
-	edges_add_hidden(edges, object, FIELD_paramspecobject_name);
+	add_name(object, FIELD_paramspecobject_name, edges);
 	return CPEEK_OK;
 }
 
@@ -83,7 +91,7 @@ static const enum layout_field typevartuple_fields[] = {
 
 static enum cpeek_status typevartuple_edges(const struct object *object, struct edges *edges)
 {
-	edges_add_hidden(edges, object, FIELD_typevartupleobject_name);
+	add_name(object, FIELD_typevartupleobject_name, edges);
 	return CPEEK_OK;
 }
 
@@ -105,15 +113,13 @@ static enum cpeek_status typealias_decode(const struct object *object, struct va
 
 /* typealias_traverse() */
 static const enum layout_field typealias_fields[] = {
-	FIELD_typealiasobject_type_params,
-	FIELD_typealiasobject_compute_value,
-	FIELD_typealiasobject_value,
-	FIELD_typealiasobject_module,
+	FIELD_typealiasobject_qualname, FIELD_typealiasobject_type_params, FIELD_typealiasobject_compute_value,
+	FIELD_typealiasobject_value,    FIELD_typealiasobject_module,
 };
 
 static enum cpeek_status typealias_edges(const struct object *object, struct edges *edges)
 {
-	edges_add_hidden(edges, object, FIELD_typealiasobject_name);
+	add_name(object, FIELD_typealiasobject_name, edges);
 	return CPEEK_OK;
 }
 

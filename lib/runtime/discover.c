@@ -23,6 +23,32 @@ static bool known(const struct candidates *candidates, target_addr address)
 	return false;
 }
 
+/* A variable that a module may have; 0: it has none. */
+static target_addr variable(struct target *target, const struct target_module *module, const char *name)
+{
+	target_addr address;
+	uint64_t size;
+
+	return target_find_symbol(target, module, name, &address, &size) == CPEEK_OK ? address : 0;
+}
+
+/* What else symbols tell. _Py_RefTotal: Py_REF_DEBUG, Objects/object.c, 3.6 to 3.15. */
+static void find_variables(struct target *target, const struct target_module *module, struct candidate *candidate)
+{
+	struct python_statics *statics = &candidate->statics;
+	uint8_t pointer[8];
+
+	candidate->debug = variable(target, module, "_Py_RefTotal") != 0;
+	if (candidate->version_hex >= 0x03070000) /* from there on it is in _PyRuntime */
+		return;
+	statics->interp_head = variable(target, module, "interp_head");
+	statics->tstate_current = variable(target, module, "_PyThreadState_Current");
+	statics->finalizing = variable(target, module, "_Py_Finalizing");
+	target_addr generation0 = variable(target, module, "_PyGC_generation0"); /* a pointer to the first list */
+	if (generation0 && target_probe(target, generation0, pointer, target->pointer_size))
+		statics->generations = target_get_pointer(target, pointer);
+}
+
 __attribute__((format(printf, 5, 6))) static enum cpeek_status add(struct target *target,
 								   const struct target_module *module,
 								   target_addr address, struct candidates *candidates,
@@ -39,6 +65,8 @@ __attribute__((format(printf, 5, 6))) static enum cpeek_status add(struct target
 	enum cpeek_status status = version_find(target, module, &candidate);
 	if (status != CPEEK_OK)
 		return status == CPEEK_NO_MEMORY ? status : CPEEK_OK; /* e.g. the symbol of a copy that never ran */
+	if (module)
+		find_variables(target, module, &candidate);
 	struct candidate *new = VECTOR_PUSH(candidates);
 	if (!new)
 		return CPEEK_NO_MEMORY;
@@ -62,13 +90,13 @@ static enum cpeek_status search_module(struct target *target, const struct targe
 		return add(target, module, address, candidates, "section .PyRuntime of %s", module->path);
 	if (status == CPEEK_NO_MEMORY)
 		return status;
-	/* Before 3.7 there was no _PyRuntime: found all the same, so that it can be refused by its version. */
+	/* To 3.6 there was no _PyRuntime; Python 2 is found too, so that it can be refused by its version. */
 	status = target_find_symbol(target, module, "_PyThreadState_Current", &address, &size);
 	if (status == CPEEK_OK)
 		return add(target, module, address, candidates, "symbol _PyThreadState_Current of %s", module->path);
 	if (status == CPEEK_NO_MEMORY)
 		return status;
-	candidates->missing_files |= !module->file;
+	candidates->missing_files |= !module->usable;
 	return CPEEK_OK;
 }
 
@@ -109,18 +137,21 @@ static enum cpeek_status scan_mapping(struct target *target, const struct target
 {
 	uint8_t *buffer = NULL;
 	enum cpeek_status status = CPEEK_OK;
+	target_addr start = mapping->start, end;
 
-	for (target_addr at = mapping->start; at < mapping->saved_end && status == CPEEK_OK; at += SCAN_CHUNK) {
-		size_t length = mapping->saved_end - at < SCAN_CHUNK ? (size_t)(mapping->saved_end - at) : SCAN_CHUNK;
-		const uint8_t *view = target_view(target, at, length);
+	while (status == CPEEK_OK && target_find_data(target, start, mapping->saved_end, &start, &end)) {
+		size_t length = end - start < SCAN_CHUNK ? (size_t)(end - start) : SCAN_CHUNK;
+		const uint8_t *view = target_view(target, start, length);
 		if (!view) {
 			if (!buffer && !(buffer = memory_alloc(SCAN_CHUNK)))
 				return CPEEK_NO_MEMORY;
-			if (target_read_some(target, at, buffer, length, &length) != CPEEK_OK)
-				continue;
-			view = buffer;
+			size_t got = 0;
+			view = target_read_some(target, start, buffer, length, &got) == CPEEK_OK ? buffer : NULL;
+			length = view ? got : length;
 		}
-		status = scan_bytes(target, at, view, length, candidates);
+		if (view)
+			status = scan_bytes(target, start, view, length, candidates);
+		start += length;
 	}
 	memory_free(buffer);
 	return status;

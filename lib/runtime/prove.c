@@ -20,6 +20,44 @@ static const struct {
 #undef OVERLAY
 };
 
+/* Its members that tell how big a structure is. A table that says otherwise was made from another build: of Py_DEBUG, or
+ * of a version that moved fields. */
+static const struct {
+	enum layout_field told;
+	enum layout_struct structure;
+} sizes[] = {
+	{FIELD__Py_DebugOffsets_interpreter_state_size, STRUCT_PyInterpreterState},
+	{FIELD__Py_DebugOffsets_runtime_state_size, STRUCT__PyRuntimeState},
+	{FIELD__Py_DebugOffsets_interpreter_frame_size, STRUCT__PyInterpreterFrame},
+	{FIELD__Py_DebugOffsets_pyobject_size, STRUCT_PyObject},
+};
+
+static bool sizes_agree(const struct python *python, char *failed_check, size_t size)
+{
+	uint64_t told = 0;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		const uint32_t known = python->layout->structs[sizes[i].structure];
+		if (!layout_has(python->layout, sizes[i].told) ||
+		    (runtime_read(python, python->runtime, sizes[i].told, &told) == CPEEK_OK && told == known))
+			continue;
+		(void)snprintf(failed_check, size, "_Py_DebugOffsets gives %s %llu bytes, not %u",
+			       layout_struct_name(sizes[i].structure), (unsigned long long)told, known);
+		return false;
+	}
+	return true;
+}
+
+bool overlay_tells(const struct layout *layout, enum layout_field field)
+{
+	if (field > FIELD_PyInterpreterState_gc && field <= FIELD_PyInterpreterState_gc_frame)
+		field = FIELD_PyInterpreterState_gc; /* they move along */
+	for (size_t i = 0; i < sizeof(overlay) / sizeof(*overlay); i++)
+		if (overlay[i].field == field && layout_has(layout, overlay[i].told))
+			return true;
+	return false;
+}
+
 /* Lays _Py_DebugOffsets over the table; writes the names of fields that differ to differences. */
 static enum cpeek_status overlay_debug_offsets(struct python *python, char *differences, size_t size)
 {
@@ -69,6 +107,18 @@ static bool reads_pointer(const struct python *python, target_addr addr, enum la
 	       *ret % python->layout->pointer_size == 0;
 }
 
+/* 3.6, which has no such list: the other ones, whose distance tells how big a head is (24 or 32 bytes); without symbols
+ * the head of a dict that is tracked tells it. */
+static bool young_lists_close(const struct python *python, target_addr interpreter)
+{
+	target_addr modules;
+
+	if (python->statics.generations)
+		return state_are_generations(python, python->statics.generations);
+	return reads_pointer(python, interpreter, FIELD_PyInterpreterState_modules, &modules) &&
+	       state_is_linked(python, modules - python->layout->structs[STRUCT_PyGC_Head]);
+}
+
 /* The list of frozen objects, which no running collection takes apart, must close: head.next.prev is head. Tells apart
  * tables that differ in nothing else (Debian's 3.13 aligns PyGC_Head to 4 bytes). Free-threaded builds have no lists. */
 static bool gc_list_closes(const struct python *python, target_addr interpreter)
@@ -78,6 +128,9 @@ static bool gc_list_closes(const struct python *python, target_addr interpreter)
 
 	if (layout->free_threaded)
 		return true;
+	if (!layout_has(layout, FIELD_PyInterpreterState_gc_permanent_generation) &&
+	    !layout_has(layout, FIELD__PyRuntimeState_gc_permanent_generation))
+		return young_lists_close(python, interpreter);
 	if (layout_has(layout, FIELD_PyInterpreterState_gc_permanent_generation))
 		head = interpreter + layout_offset(layout, FIELD_PyInterpreterState_gc_permanent_generation);
 	else
@@ -98,13 +151,61 @@ static bool find_thread(const struct python *python, target_addr *interpreter, t
 	return false;
 }
 
+bool prove_lists(const struct python *python)
+{
+	const struct layout *layout = python->layout;
+	const uint32_t stride = layout->structs[STRUCT_gc_generation];
+	const target_addr flags = 3; /* in the low bits of both pointers, Include/internal/pycore_gc.h 3.8+ */
+	target_addr first, next, back;
+
+	if (layout->free_threaded)
+		return true;
+	if (layout_has(layout, FIELD_PyInterpreterState_gc_generations)) {
+		if (state_find_interpreter(python, &first) != CPEEK_OK)
+			return false;
+		first += layout_offset(layout, FIELD_PyInterpreterState_gc_generations);
+	} else if (layout_has(layout, FIELD__PyRuntimeState_gc_generations)) {
+		first = python->runtime + layout_offset(layout, FIELD__PyRuntimeState_gc_generations);
+	} else {
+		return true; /* 3.6 */
+	}
+	for (unsigned i = 0; i < 3; i++) { /* NUM_GENERATIONS */
+		const target_addr head = first + i * stride;
+		if (runtime_read(python, head, FIELD_PyGC_Head__gc_next, &next) != CPEEK_OK ||
+		    runtime_read(python, next & ~flags, FIELD_PyGC_Head__gc_prev, &back) != CPEEK_OK ||
+		    (back & ~flags) != head)
+			return false;
+	}
+	return true;
+}
+
+/* 3.12+: dict, as every static type of the core, has a state in the interpreter, and its number in tp_subclasses
+ * (managed_static_type_state_get() in Objects/typeobject.c). */
+static bool type_has_state(const struct python *python, target_addr interpreter, target_addr type)
+{
+	const struct layout *layout = python->layout;
+	const uint32_t stride = layout->structs[STRUCT_managed_static_type_state];
+	target_addr index, back;
+
+	if (!layout_has(layout, FIELD_PyInterpreterState_types_builtins) ||
+	    !layout_has(layout, FIELD_managed_static_type_state_type))
+		return true;
+	if (runtime_read(python, type, FIELD_PyTypeObject_tp_subclasses, &index) != CPEEK_OK || index == 0 ||
+	    index * stride > layout->fields[FIELD_PyInterpreterState_types_builtins].size)
+		return false;
+	const target_addr state =
+		interpreter + layout_offset(layout, FIELD_PyInterpreterState_types_builtins) + (index - 1) * stride;
+	return reads_pointer(python, state, FIELD_managed_static_type_state_type, &back) && back == type;
+}
+
 /* NULL, or the check that failed. */
 static const char *failed(const struct python *python)
 {
 	target_addr interpreter, tstate, back, modules, dict_type, type_type;
 	uint64_t flags;
 
-	if (!reads_pointer(python, python->runtime, FIELD__PyRuntimeState_interpreters_head, &interpreter))
+	if (state_find_interpreter(python, &interpreter) != CPEEK_OK || interpreter == 0 ||
+	    interpreter % python->layout->pointer_size)
 		return "_PyRuntime.interpreters.head points nowhere (it may not be initialised)";
 	if (!find_thread(python, &interpreter, &tstate))
 		return "no interpreter has a thread state";
@@ -121,16 +222,24 @@ static const char *failed(const struct python *python)
 	    runtime_read(python, type_type, FIELD_PyTypeObject_tp_flags, &flags) != CPEEK_OK ||
 	    !(flags >> TYPE_SUBCLASS_BIT & 1))
 		return "type(type) is not type";
+	if (!type_has_state(python, interpreter, dict_type))
+		return "the interpreter's state of the type dict is not in its place";
 	if (!gc_list_closes(python, interpreter))
 		return "the collector's permanent generation is not a closed list";
 	return NULL;
 }
 
-enum cpeek_status prove_layout(struct python *python, char *failed_check, size_t size)
+enum cpeek_status prove_layout(struct python *python, enum prove_sizes sizes_rule, char *failed_check, size_t size)
 {
-	char differences[RUNTIME_TEXT / 2];
+	char differences[RUNTIME_TEXT / 2], disagreement[RUNTIME_TEXT / 2] = "";
 	const struct layout *table = python->layout;
+	const bool is_table = table != python->derived;
 
+	if (sizes_rule != PROVE_ANY_SIZE && !sizes_agree(python, disagreement, sizeof(disagreement)) &&
+	    sizes_rule == PROVE_SIZES) {
+		(void)snprintf(failed_check, size, "%s", disagreement);
+		return CPEEK_CORRUPT;
+	}
 	enum cpeek_status status = overlay_debug_offsets(python, differences, sizeof(differences));
 	if (status == CPEEK_NO_MEMORY)
 		return status;
@@ -139,8 +248,10 @@ enum cpeek_status prove_layout(struct python *python, char *failed_check, size_t
 		(void)snprintf(failed_check, size, "%s", check);
 		return CPEEK_CORRUPT;
 	}
-	(void)snprintf(python->layout_evidence, sizeof(python->layout_evidence),
-		       "table %s, made from %s, proved here%s%s", table->name, table->source,
+	(void)snprintf(python->layout_evidence, sizeof(python->layout_evidence), "%s%s%s%s, %s%s%s%s%s",
+		       is_table ? "table " : "", is_table ? table->name : "", is_table ? ", made from " : "",
+		       table->source, sizes_rule == PROVE_SIZES ? "proved here" : "forced",
+		       disagreement[0] ? " although " : "", disagreement,
 		       layout_has(table, FIELD__Py_DebugOffsets_cookie)
 			       ? differences[0] ? "; _Py_DebugOffsets differs in " : "; _Py_DebugOffsets agrees"
 			       : "",

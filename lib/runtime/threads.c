@@ -21,29 +21,82 @@ static uint64_t read_or_zero(const struct python *python, target_addr addr, enum
 	return addr && runtime_read(python, addr, field, &value) == CPEEK_OK ? value : 0;
 }
 
+/* Free-threaded builds make a GIL when they are told to (PYTHON_GIL=1) or an extension module needs one. Else last_holder
+ * and locked are left over from the start, or from before it was disabled: Python/ceval_gil.c, 3.13. */
+static bool has_gil(const struct python *python, target_addr interpreter)
+{
+	if (!layout_has(python->layout, FIELD__gil_runtime_state_enabled))
+		return true;
+	return read_or_zero(python, read_or_zero(python, interpreter, FIELD_PyInterpreterState_ceval_gil),
+			    FIELD__gil_runtime_state_enabled) != 0;
+}
+
+static enum thread_state thread_state(const struct python *python, target_addr tstate)
+{
+	uint64_t state;
+
+	if (!python->layout->free_threaded ||
+	    runtime_read(python, tstate, FIELD_PyThreadState_state, &state) != CPEEK_OK || state >= THREAD_STATE_COUNT)
+		return THREAD_STATE_COUNT;
+	return (enum thread_state)state;
+}
+
 /* 3.12+: each interpreter points to its GIL; to 3.11 there is one, and gilstate.tstate_current is its holder. */
 static target_addr gil_holder(const struct python *python, target_addr interpreter)
 {
-	if (layout_has(python->layout, FIELD__PyRuntimeState_gilstate_tstate_current))
-		return read_or_zero(python, python->runtime, FIELD__PyRuntimeState_gilstate_tstate_current);
+	target_addr holder;
+	if (!has_gil(python, interpreter))
+		return 0;
+	if (state_find_gil_holder(python, &holder) == CPEEK_OK)
+		return holder;
 	target_addr gil = read_or_zero(python, interpreter, FIELD_PyInterpreterState_ceval_gil);
 	if ((int32_t)read_or_zero(python, gil, FIELD__gil_runtime_state_locked) != 1)
 		return 0;
 	return read_or_zero(python, gil, FIELD__gil_runtime_state_last_holder);
 }
 
-/* glibc keeps a thread's tid in the struct pthread that pthread_self() points to: on x86-64 at this offset
- * (nptl/descr.h; seen in 2.36 and 2.43). Of use only if it names a thread that the kernel has. */
-enum { GLIBC_X86_64_TID = 0x2d0 };
+enum {
+	/* glibc keeps a thread's tid in the struct pthread that pthread_self() points to (nptl/descr.h): behind a header,
+	 * on x86-64 of its own size and elsewhere of 24 pointers, and two links of a list. Seen in 2.31, 2.36, 2.41 and
+	 * 2.43. Of use only if it names a thread that the kernel has. */
+	GLIBC_X86_64_TID = 0x2d0,
+	GLIBC_TID_WORDS = 24 + 2,
+	/* No struct pthread is bigger: 0x740 bytes in glibc 2.36 on aarch64, 0x4e0 in 2.41 on 32-bit ARM. */
+	PTHREAD_SIZE_MAX = 0x2000,
+};
 
-static uint64_t pthread_tid(const struct python *python, uint64_t thread_id)
+size_t threads_find_lwp(struct target *target, uint64_t thread_id)
 {
-	uint32_t tid;
+	const unsigned offset =
+		target->machine == EM_X86_64 ? (unsigned)GLIBC_X86_64_TID : GLIBC_TID_WORDS * target->pointer_size;
+	uint8_t bytes[4];
 
-	if (!thread_id || python->target->machine != EM_X86_64 ||
-	    target_read_u32(python->target, thread_id + GLIBC_X86_64_TID, &tid) != CPEEK_OK)
-		return 0;
-	return tid;
+	if (!thread_id || !target_probe(target, thread_id + offset, bytes, sizeof(bytes)))
+		return SIZE_MAX;
+	const uint64_t tid = target_get(target, bytes, sizeof(bytes));
+	for (size_t i = 0; i < target->thread_count && tid; i++)
+		if (target->threads[i].inner_id == tid)
+			return i;
+	return SIZE_MAX;
+}
+
+/* pthread_self() is the thread pointer, except where the ABI wants what the thread pointer points to in front of the
+ * static TLS (its "variant 1"): there the struct pthread ends at it, in glibc and musl, and the nearest one is the
+ * thread's own. */
+static size_t find_by_pointer(const struct target *target, uint64_t thread_id)
+{
+	uint64_t nearest = target->machine == EM_AARCH64 || target->machine == EM_ARM ? PTHREAD_SIZE_MAX : 0;
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; thread_id && i < target->thread_count; i++) {
+		const target_addr pointer = target->threads[i].thread_pointer;
+		const uint64_t distance = pointer - thread_id;
+		if (pointer == 0 || distance > nearest || (distance == nearest && found != SIZE_MAX))
+			continue;
+		nearest = distance;
+		found = i;
+	}
+	return found;
 }
 
 static void match_lwp(const struct python *python, struct python_thread *thread)
@@ -51,20 +104,15 @@ static void match_lwp(const struct python *python, struct python_thread *thread)
 	const struct target *target = python->target;
 
 	thread->native_id = read_or_zero(python, thread->tstate, FIELD_PyThreadState_native_thread_id);
-	thread->lwp = SIZE_MAX;
-	/* pthread_self() is the thread pointer on x86-64. It holds in forked children too, where native_thread_id may
-	 * still be the parent's, and before 3.11, which has no native_thread_id. */
-	for (size_t i = 0; i < target->thread_count && thread->lwp == SIZE_MAX; i++)
-		if (thread->thread_id && target->threads[i].thread_pointer == thread->thread_id)
-			thread->lwp = i;
+	/* It holds in forked children too, where native_thread_id may still be the parent's, and before 3.11, which has
+	 * no native_thread_id. */
+	thread->lwp = find_by_pointer(target, thread->thread_id);
 	for (size_t i = 0; i < target->thread_count && thread->lwp == SIZE_MAX; i++)
 		if (thread->native_id && target->threads[i].inner_id == thread->native_id)
 			thread->lwp = i;
 	/* A live process that is not stopped by us shows no registers. */
-	uint64_t tid = thread->lwp == SIZE_MAX ? pthread_tid(python, thread->thread_id) : 0;
-	for (size_t i = 0; i < target->thread_count && tid && thread->lwp == SIZE_MAX; i++)
-		if (target->threads[i].inner_id == tid)
-			thread->lwp = i;
+	if (thread->lwp == SIZE_MAX)
+		thread->lwp = threads_find_lwp(python->target, thread->thread_id);
 	if (thread->lwp != SIZE_MAX)
 		thread->native_id = target->threads[thread->lwp].native_id;
 }
@@ -93,6 +141,7 @@ static enum cpeek_status read_chain(struct python *python, size_t interpreter, s
 			.interpreter = interpreter,
 			.thread_id = read_or_zero(python, tstate, FIELD_PyThreadState_thread_id),
 			.gil = owner->gil_holder == tstate ? THREAD_GIL_HOLDING : THREAD_GIL_NONE,
+			.state = thread_state(python, tstate),
 		};
 		match_lwp(python, thread);
 		tstate = next;
@@ -109,9 +158,11 @@ static enum cpeek_status read_chain(struct python *python, size_t interpreter, s
 static enum cpeek_status read_interpreters(struct python *python, struct map *seen)
 {
 	VECTOR(struct interpreter) interpreters = {0};
-	target_addr address = read_or_zero(python, python->runtime, FIELD__PyRuntimeState_interpreters_head);
+	target_addr address = 0;
 	enum cpeek_status status = CPEEK_OK;
 
+	if (state_find_interpreter(python, &address) != CPEEK_OK)
+		python->threads_partial = true;
 	while (address && status == CPEEK_OK) {
 		uint64_t next;
 		if (interpreters.count >= INTERPRETERS_MAX || map_find(seen, address) ||
@@ -131,6 +182,7 @@ static enum cpeek_status read_interpreters(struct python *python, struct map *se
 			.sysdict = read_or_zero(python, address, FIELD_PyInterpreterState_sysdict),
 			.builtins = read_or_zero(python, address, FIELD_PyInterpreterState_builtins),
 			.gil_holder = gil_holder(python, address),
+			.has_gil = has_gil(python, address),
 		};
 		address = next;
 	}
@@ -157,7 +209,7 @@ enum cpeek_status threads_read(struct python *python)
 	python->threads = NULL;
 	python->interpreter_count = python->thread_count = 0;
 	python->threads_partial = false;
-	python->finalizing = read_or_zero(python, python->runtime, FIELD__PyRuntimeState_finalizing) != 0;
+	python->finalizing = state_is_finalizing(python);
 	enum cpeek_status status = read_interpreters(python, &seen);
 	for (size_t i = 0; status == CPEEK_OK && i < python->interpreter_count; i++)
 		status = read_chain(python, i, &seen, &threads);

@@ -108,6 +108,25 @@ static void read_inline(const struct object *object, struct code *code)
 	code->slots = object_get(object, FIELD_PyCodeObject_co_nlocalsplus);
 }
 
+enum cpeek_status code_find_bytecode(struct objects *objects, const struct code *code, int64_t index, target_addr *ret)
+{
+	const struct layout *layout = objects->layout;
+	uint64_t array, size;
+
+	if (index == 0 || !layout_has(layout, FIELD_PyCodeObject_co_tlbc)) {
+		*ret = code->instructions;
+		return CPEEK_OK;
+	}
+	TRY(field_read(objects, code->address, FIELD_PyCodeObject_co_tlbc, &array));
+	TRY(field_read(objects, array, FIELD__PyCodeArray_size, &size));
+	if (index < 0 || (uint64_t)index >= size)
+		return CPEEK_CORRUPT;
+	return target_read_pointer(objects->target,
+				   array + layout_offset(layout, FIELD__PyCodeArray_entries) +
+					   (uint64_t)index * layout->pointer_size,
+				   ret);
+}
+
 enum cpeek_status code_read(struct objects *objects, target_addr address, struct code *ret)
 {
 	const struct layout *layout = objects->layout;

@@ -33,6 +33,10 @@ struct code {
 
 /* FAULT, CORRUPT (no code object). */
 enum cpeek_status code_read(struct objects *objects, target_addr address, struct code *ret);
+/* Where the first instruction of one of its copies is: 0 is the one in the code object itself; in free-threaded builds
+ * each thread may run a copy of its own, by its index in co_tlbc (3.14+). CORRUPT (no such copy), FAULT. */
+enum cpeek_status code_find_bytecode(struct objects *objects, const struct code *code, int64_t index,
+				     target_addr *ret);
 /* As code_read_position() of a code object that was read. CORRUPT also when the offset is outside the code. */
 enum cpeek_status code_find_position(struct objects *objects, const struct code *code, int64_t byte_offset,
 				     struct position *ret);

@@ -47,14 +47,25 @@ static struct code_entry *code_cache_get(struct objects *objects, struct code_ca
 	return &cache->entries.items[*index - 1];
 }
 
+/* How far the frame is in its code. */
+static enum cpeek_status find_offset(struct objects *objects, const struct code *code,
+				     const struct frame_memory *memory, int64_t *ret)
+{
+	target_addr bytecode;
+
+	if (!frame_is_interpreter(objects->layout)) {
+		*ret = memory->last;
+		return CPEEK_OK;
+	}
+	TRY(code_find_bytecode(objects, code, memory->bytecode, &bytecode));
+	*ret = (int64_t)(memory->instruction - bytecode);
+	return CPEEK_OK;
+}
+
 /* *ret stays as it is when there is none. */
 static enum cpeek_status find_position(struct objects *objects, struct code_entry *entry,
-				       const struct frame_memory *memory, struct position *ret)
+				       const struct frame_memory *memory, int64_t byte_offset, struct position *ret)
 {
-	int64_t byte_offset = memory->last;
-
-	if (frame_is_interpreter(objects->layout))
-		byte_offset = (int64_t)(memory->instruction - entry->code.instructions);
 	if (!entry->position_sought || entry->byte_offset != byte_offset) {
 		entry->position = *ret;
 		entry->position_status = code_find_position(objects, &entry->code, byte_offset, &entry->position);
@@ -67,11 +78,12 @@ static enum cpeek_status find_position(struct objects *objects, struct code_entr
 	return entry->position_status;
 }
 
-static bool is_complete(struct objects *objects, const struct code *code, const struct frame_memory *memory)
+static bool is_complete(struct objects *objects, const struct code *code, const struct frame_memory *memory,
+			int64_t byte_offset)
 {
 	if (!frame_is_interpreter(objects->layout) || memory->owner == OWNER_GENERATOR)
 		return true;
-	return (int64_t)(memory->instruction - code->instructions) >= code->first_traceable;
+	return byte_offset >= code->first_traceable;
 }
 
 enum cpeek_status frame_finish(struct objects *objects, struct code_cache *cache, const struct frame_memory *memory,
@@ -96,14 +108,19 @@ enum cpeek_status frame_finish(struct objects *objects, struct code_cache *cache
 		if (!entry)
 			return CPEEK_NO_MEMORY;
 		frame.status = entry->status;
+		int64_t offset = 0;
+		enum cpeek_status located = entry->status;
 		if (entry->status == CPEEK_OK) {
-			complete = is_complete(objects, &entry->code, memory);
+			located = find_offset(objects, &entry->code, memory, &offset);
+			complete = located != CPEEK_OK || is_complete(objects, &entry->code, memory, offset);
 			if (!(entry->code.flags & CODE_OPTIMIZED))
 				frame.f_locals = memory->locals;
 		}
 		/* Lines that cannot be had leave the frame without a line, no more. */
-		if (entry->status == CPEEK_OK && complete)
-			TRY(objects_tolerate(objects, find_position(objects, entry, memory, &frame.position)));
+		if (located == CPEEK_OK && complete)
+			located = find_position(objects, entry, memory, offset, &frame.position);
+		if (entry->status == CPEEK_OK)
+			TRY(objects_tolerate(objects, located));
 	}
 	if (frame.status == CPEEK_NO_MEMORY)
 		return CPEEK_NO_MEMORY;

@@ -10,7 +10,8 @@
 
 enum { FRAME_SLOTS_MAX = 1 << 16 }; /* locals, cells and free variables of one frame; more are not looked at */
 
-/* _PyInterpreterFrame.owner, Include/internal/pycore_frame.h: 3.11 to 3.13 agree. */
+/* _PyInterpreterFrame.owner, Include/internal/pycore_frame.h: 3.11 to 3.13 agree. From 3.14 on 3 is the interpreter's
+ * own and 4 (3.14 alone) the C stack's: frames of no Python code all of them. */
 enum { OWNER_THREAD, OWNER_GENERATOR, OWNER_FRAME_OBJECT, OWNER_C_STACK };
 
 struct frame_memory {
@@ -22,6 +23,7 @@ struct frame_memory {
 	target_addr locals;      /* f_locals, also of a function that has it only as a copy */
 	target_addr generator;   /* or 0 */
 	target_addr instruction; /* 3.11+: the pointer into the code */
+	int64_t bytecode;        /* which of the code's copies that is; 0: its own. Free-threaded builds, 3.14+ */
 	int64_t last;            /* to 3.10: f_lasti in bytes */
 	int64_t line;            /* f_lineno when it counts, because the frame is traced; or 0 */
 	bool has_stack;          /* whether the depth of the evaluation stack is known (not while the frame runs) */
@@ -41,6 +43,8 @@ enum cpeek_status frame_object_read(struct objects *objects, target_addr address
 enum cpeek_status frame_interpreter_read(struct objects *objects, target_addr address, struct frame_memory *ret);
 /* Whether the layout's frames are _PyInterpreterFrame. */
 bool frame_is_interpreter(const struct layout *layout);
+/* Whether the frame in a generator, coroutine or async generator is dead. From 3.11. */
+bool generator_is_cleared(const struct object *generator);
 /* A frame of the C stack that stands for no Python code (3.12+). */
 bool frame_is_shim(const struct layout *layout, const struct frame_memory *memory);
 

@@ -2,9 +2,8 @@
  * What frames and generators refer to, in the order in which their tp_traverse visits it: frame_traverse() in
  * Objects/frameobject.c, gen_traverse() in Objects/genobject.c, _PyFrame_Traverse() in Python/frame.c.
  */
+#include "object/stackref.h"
 #include "stack/frame.h"
-
-enum { STATE_CLEARED = 4 }; /* gi_frame_state of 3.11 to 3.13: the frame inside is dead */
 
 /* Slots and stack: count words at address, the first of them with the index first. */
 static enum cpeek_status add_words(struct edges *edges, struct objects *objects, target_addr address, uint64_t first,
@@ -18,7 +17,7 @@ static enum cpeek_status add_words(struct edges *edges, struct objects *objects,
 		uint64_t value;
 		enum cpeek_status status = words_read(&words, i, count, &value);
 		if (status == CPEEK_OK)
-			edges_add(edges, EDGE_INDEX, value, NULL, first + i, traversed);
+			edges_add(edges, EDGE_INDEX, stackref_get(objects->layout, value), NULL, first + i, traversed);
 		else
 			damage = status;
 	}
@@ -47,6 +46,9 @@ static enum cpeek_status walk_frame_object(const struct object *object, struct e
 	edges_add_field(edges, object, FIELD_PyFrameObject_f_globals);
 	edges_add_field(edges, object, FIELD_PyFrameObject_f_locals);
 	edges_add_field(edges, object, FIELD_PyFrameObject_f_trace);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_exc_type); /* 3.6 */
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_exc_value);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_exc_traceback);
 	TRY(frame_object_read(objects, object->address, &memory));
 	TRY(read_code(objects, &memory, &code));
 	TRY(add_words(edges, objects, memory.slots, 0, code.slots, true));
@@ -97,6 +99,7 @@ static enum cpeek_status walk_frame(const struct object *object, struct edges *e
 	edges_add_field(edges, object, FIELD_PyFrameObject_f_trace);
 	edges_add_field(edges, object, FIELD_PyFrameObject_f_extra_locals);
 	edges_add_field(edges, object, FIELD_PyFrameObject_f_locals_cache);
+	edges_add_field(edges, object, FIELD_PyFrameObject_f_overwritten_fast_locals);
 	inner = object_get(object, FIELD_PyFrameObject_f_frame);
 	if (inner == 0)
 		return CPEEK_OK;
@@ -124,6 +127,19 @@ static enum cpeek_status add_exception_state(const struct object *object, struct
 	return CPEEK_OK;
 }
 
+/* The code alone, so that a deferred reference keeps it alive; from 3.14. */
+static enum cpeek_status add_code_of_dead_frame(const struct object *object, target_addr frame, struct edges *edges)
+{
+	struct objects *objects = object->objects;
+	uint64_t code;
+
+	if (!layout_trait(objects->layout, TRAIT_STACKREF))
+		return CPEEK_OK;
+	TRY(field_read(objects, frame, FIELD__PyInterpreterFrame_f_executable, &code));
+	add_named(edges, objects, FIELD__PyInterpreterFrame_f_executable, stackref_get(objects->layout, code));
+	return CPEEK_OK;
+}
+
 static enum cpeek_status walk_generator(const struct object *object, struct edges *edges)
 {
 	enum cpeek_status status = CPEEK_OK;
@@ -132,10 +148,11 @@ static enum cpeek_status walk_generator(const struct object *object, struct edge
 	edges_add_field(edges, object, FIELD_PyGenObject_gi_code);
 	edges_add_field(edges, object, FIELD_PyGenObject_gi_name);
 	edges_add_field(edges, object, FIELD_PyGenObject_gi_qualname);
-	if (frame_is_interpreter(object->objects->layout) &&
-	    object_get_signed(object, FIELD_PyGenObject_gi_frame_state) < STATE_CLEARED)
-		status = walk_interpreter_frame(object, object_field_address(object, FIELD_PyGenObject_gi_iframe),
-						edges);
+	if (frame_is_interpreter(object->objects->layout)) {
+		target_addr frame = object_field_address(object, FIELD_PyGenObject_gi_iframe);
+		status = generator_is_cleared(object) ? add_code_of_dead_frame(object, frame, edges)
+						      : walk_interpreter_frame(object, frame, edges);
+	}
 	enum cpeek_status state = add_exception_state(object, edges);
 	return status == CPEEK_OK ? state : status;
 }

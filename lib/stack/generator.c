@@ -11,10 +11,26 @@ static bool is_generator(const struct type *type)
 	       type_is_builtin(type, "async_generator");
 }
 
-/* gi_frame_state of 3.11 to 3.13: from 1 on it is finished, Include/internal/pycore_frame.h. */
+/* gi_frame_state, Include/internal/pycore_frame.h. To 3.14 a finished one is 1 (completed) or 4 (cleared), and what is
+ * not is 0 (executing) or less; 3.15 has only 5 for both, and the others below. */
+enum { STATE_EXECUTING = 0, STATE_CLEARED = 4, STATE_CLEARED_V3 = 5 };
+
+static int64_t generator_state(const struct object *generator)
+{
+	return object_get_signed(generator, FIELD_PyGenObject_gi_frame_state);
+}
+
 static bool is_finished(const struct object *generator)
 {
-	return object_get_signed(generator, FIELD_PyGenObject_gi_frame_state) > 0;
+	return layout_trait(generator->objects->layout, TRAIT_GEN_STATE_V3)
+		       ? generator_state(generator) >= STATE_CLEARED_V3
+		       : generator_state(generator) > STATE_EXECUTING;
+}
+
+bool generator_is_cleared(const struct object *generator)
+{
+	return generator_state(generator) >=
+	       (layout_trait(generator->objects->layout, TRAIT_GEN_STATE_V3) ? STATE_CLEARED_V3 : STATE_CLEARED);
 }
 
 static enum cpeek_status read_of_frame(const struct object *object, struct frame_memory *ret)

@@ -9,9 +9,14 @@
 #include "base/vector.h"
 #include "stack/encoding.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -29,6 +34,7 @@ struct source_file {
 struct source_cache {
 	struct map files; /* hash of the key → struct source_file * */
 	size_t bytes;
+	uint64_t process; /* whose files they are; 0: ours */
 };
 
 static void file_destroy(struct source_file *file)
@@ -57,6 +63,12 @@ static void forget_all(struct source_cache *cache)
 struct source_cache *source_create(void)
 {
 	return memory_calloc(1, sizeof(struct source_cache));
+}
+
+void source_use_process(struct source_cache *cache, uint64_t id)
+{
+	forget_all(cache);
+	cache->process = id;
 }
 
 void source_destroy(struct source_cache *cache)
@@ -146,29 +158,61 @@ static enum cpeek_status decode(struct source_file *file, const struct strbuf *b
 	return cut_into_lines(file);
 }
 
-/* In the sysroot, which counts for absolute paths alone, then as it is. */
-static enum cpeek_status find_bytes(const char *sysroot, const char *path, struct strbuf *ret)
+static enum cpeek_status read_joined(const char *folder, const char *path, struct strbuf *ret)
+{
+	struct strbuf joined = {0};
+
+	strbuf_printf(&joined, "%s/%s", folder, path);
+	enum cpeek_status status = strbuf_failed(&joined) ? CPEEK_NO_MEMORY : read_bytes(strbuf_text(&joined), ret);
+	strbuf_deinit(&joined);
+	return status;
+}
+
+/* Links on the way lead where they lead for the process, not to files of ours. */
+static enum cpeek_status read_of_process(uint64_t process, const char *path, struct strbuf *ret)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	char folder[64];
+
+	(void)snprintf(folder, sizeof(folder), "/proc/%" PRIu64 "/%s", process, path[0] == '/' ? "root" : "cwd");
+	if (path[0] != '/')
+		return read_joined(folder, path, ret);
+	int root = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return CPEEK_NOT_FOUND;
+	int file = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	int number = file < 0 ? errno : 0;
+	(void)close(root);
+	if (file < 0) /* before Linux 5.6, or where a filter forbids what it does not know */
+		return number == ENOSYS || number == EPERM ? read_joined(folder, path, ret) : CPEEK_NOT_FOUND;
+	(void)snprintf(folder, sizeof(folder), "/proc/self/fd/%d", file);
+	enum cpeek_status status = read_bytes(folder, ret);
+	(void)close(file);
+	return status;
+}
+
+/* In the sysroot, which counts for absolute paths alone, then as the process or we see it. */
+static enum cpeek_status find_bytes(const struct source_cache *cache, const char *sysroot, const char *path,
+				    struct strbuf *ret)
 {
 	enum cpeek_status status = CPEEK_NOT_FOUND;
 
-	if (sysroot && path[0] == '/') {
-		struct strbuf inside = {0};
-		strbuf_puts(&inside, sysroot);
-		strbuf_puts(&inside, path);
-		status = strbuf_failed(&inside) ? CPEEK_NO_MEMORY : read_bytes(strbuf_text(&inside), ret);
-		strbuf_deinit(&inside);
-	}
-	return status == CPEEK_NOT_FOUND ? read_bytes(path, ret) : status;
+	if (sysroot && path[0] == '/')
+		status = read_joined(sysroot, path, ret);
+	if (status != CPEEK_NOT_FOUND)
+		return status;
+	return cache->process ? read_of_process(cache->process, path, ret) : read_bytes(path, ret);
 }
 
-static enum cpeek_status file_load(const char *sysroot, const char *path, char *key, struct source_file **ret)
+static enum cpeek_status file_load(const struct source_cache *cache, const char *sysroot, const char *path, char *key,
+				   struct source_file **ret)
 {
 	struct source_file *file = memory_calloc(1, sizeof(*file));
 	struct strbuf bytes = {0};
 
 	if (!file)
 		return CPEEK_NO_MEMORY;
-	enum cpeek_status status = find_bytes(sysroot, path, &bytes);
+	enum cpeek_status status = find_bytes(cache, sysroot, path, &bytes);
 	if (status == CPEEK_OK)
 		status = decode(file, &bytes);
 	strbuf_deinit(&bytes);
@@ -197,7 +241,7 @@ static enum cpeek_status file_add(struct source_cache *cache, const char *sysroo
 	struct source_file *file = NULL;
 	char *copy = memory_strdup(key);
 
-	enum cpeek_status status = copy ? file_load(sysroot, path, copy, &file) : CPEEK_NO_MEMORY;
+	enum cpeek_status status = copy ? file_load(cache, sysroot, path, copy, &file) : CPEEK_NO_MEMORY;
 	if (status != CPEEK_OK) {
 		memory_free(copy);
 		return status;

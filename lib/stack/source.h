@@ -1,6 +1,6 @@
 /*
  * Source lines, from files of this machine: PEP 263 encodings, universal newlines. A file that cannot be read is no
- * error: there is just no text. Knows nothing of the target.
+ * error: there is just no text. Of the target it knows at most the number of a process.
  */
 #ifndef STACK_SOURCE_H
 #define STACK_SOURCE_H
@@ -12,6 +12,8 @@ struct source_cache; /* files that were read once */
 
 struct source_cache *source_create(void);
 void source_destroy(struct source_cache *cache);
+/* Files are those that the process with this id sees, in its own root and current folders, which may not be ours. */
+void source_use_process(struct source_cache *cache, uint64_t id);
 /* Appends line number line (from 1) of a file to out, as UTF-8, without its newline. sysroot may be NULL; it is
  * tried first. NOT_FOUND when the file cannot be read or has no such line. */
 enum cpeek_status source_read_line(struct source_cache *cache, const char *sysroot, const char *file, int64_t line,

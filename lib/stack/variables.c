@@ -3,6 +3,7 @@
  * what PyFrame_FastToLocals() (to 3.12) and the proxy of PEP 667 (3.13) take in and leave out.
  */
 #include "base/map.h"
+#include "object/stackref.h"
 #include "stack/frame.h"
 
 #include <stddef.h>
@@ -145,7 +146,7 @@ static enum cpeek_status walk_run(struct walk *walk, const struct run *run)
 		    (status = words_read(&names_at, i, count, &name)) != CPEEK_OK ||
 		    (kind == 0 && (status = target_read_u8(objects->target, kinds.data + i, &kind)) != CPEEK_OK))
 			return note(walk, status);
-		TRY(visit_slot(walk, run->first_slot + i, name, value, kind));
+		TRY(visit_slot(walk, run->first_slot + i, name, stackref_get(objects->layout, value), kind));
 	}
 	return CPEEK_OK;
 }
@@ -208,7 +209,7 @@ static enum cpeek_status find_hidden(struct walk *walk, bool *ret)
 		if (!(kind & KIND_HIDDEN))
 			continue;
 		TRY(target_read_pointer(objects->target, slot, &value));
-		TRY(slot_content(objects, value, kind, &value));
+		TRY(slot_content(objects, stackref_get(objects->layout, value), kind, &value));
 		if (value) {
 			*ret = true;
 			break;
