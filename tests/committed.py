@@ -1,6 +1,7 @@
 """The cores that the tree holds, and where the programs under test are. Knows nothing of pytest, nor of any test."""
 import lzma
 import os
+import re
 import shutil
 import tarfile
 
@@ -9,8 +10,24 @@ BUILD = os.environ.get('CPEEK_BUILD', os.path.join(ROOT, 'build'))
 CORES = os.path.join(ROOT, 'fixtures', 'cores')
 
 
-def versions():
+def every():
+    """The cores of every version, flavour and machine."""
     return sorted(os.listdir(CORES))
+
+
+def versions():
+    """The newest of each series that is an ordinary build for x86-64: for tests that take long."""
+    newest = {}
+    for name in every():
+        if re.fullmatch(r'[\d.]+', name):
+            series = tuple(int(n) for n in name.split('.')[:2])
+            newest[series] = max(newest.get(series, name), name, key=lambda n: [int(part) for part in n.split('.')])
+    return [newest[series] for series in sorted(newest)]
+
+
+def machines():
+    """One of each machine but x86-64."""
+    return list({name.rpartition('-')[2]: name for name in every() if '-' in name}.values())
 
 
 def unpack(version, folder):

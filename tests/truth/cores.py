@@ -1,5 +1,6 @@
 """Interpreters of this machine, and cores with their truth made by them. Knows nothing of pytest or of cpeek."""
 import fcntl
+import functools
 import glob
 import hashlib
 import os
@@ -7,19 +8,23 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PROGRAMS = os.path.join(ROOT, 'fixtures', 'programs')
-SUPPORTED = [(3, minor) for minor in range(8, 14)]      # release builds with a GIL; see layouts.def
+NAMESPACE = [sys.executable, os.path.join(ROOT, 'tests', 'interpreters', 'namespace.py')]
+LAYOUTS = os.path.join(ROOT, 'lib', 'layout')
 SMALL_FLAGS = ['-I', '-S', '-E', '-B']
+MACHINES = {3: 'i386', 22: 's390x', 40: 'arm', 62: 'x86_64', 183: 'aarch64'}        # ELF e_machine
+TIMEOUT = 120                           # seconds, of a program that runs natively
 
 PROBE = '''
-import platform, sys, sysconfig
+import sys
 library = [l.split()[-1] for l in open("/proc/self/maps") if "/libpython" in l and ".so" in l]
-print("|".join([platform.python_implementation(), "%d.%d.%d" % sys.version_info[:3],
-    str(int(hasattr(sys, "gettotalrefcount"))), str(sysconfig.get_config_var("Py_GIL_DISABLED") or 0),
+print("|".join(["cpython" if "PyPy" not in sys.version else "other", "%d.%d.%d" % sys.version_info[:3],
+    str(sys.hexversion), str(int(hasattr(sys, "gettotalrefcount"))), str(int("t" in getattr(sys, "abiflags", ""))),
     str(sys.executable), (library + [""])[0]]))
 '''
 
@@ -29,17 +34,51 @@ class CannotMake(Exception):
 
 
 class Interpreter:
-    def __init__(self, fields):
-        self.implementation, self.version, debug, free, path, library = fields
-        self.path = os.path.realpath(path)
-        self.library = library or None      # libpython, when it is not inside the executable
+    """A CPython, and how it is run. path and library are those of its files here; with a root it sees others."""
+    origin = 'machine'                  # where it is from
+    def __init__(self, fields, prefix=(), environment=None, root=None, sysroot=None, emulated=False):
+        self.implementation, self.version, version_hex, debug, free, path, library = fields
+        self.prefix, self.environment = list(prefix), dict(environment or {})
+        self.root, self.emulated = root, emulated
+        self.sysroot = sysroot or root      # where the files are that its cores name
+        self.inner_path = path if root else os.path.realpath(path)
+        self.path = root + path if root else self.inner_path
+        self.library = (root or '') + library if library else None      # when it is not inside the executable
+        self.version_hex = int(version_hex)
         self.minor = tuple(int(n) for n in self.version.split('.')[:2])
         self.debug, self.free_threaded = debug == '1', free == '1'
-        self.supported = self.minor in SUPPORTED and not self.debug and not self.free_threaded
-        self.name = self.version + ('d' if self.debug else '') + ('t' if self.free_threaded else '')
+        with open(self.path, 'rb') as f:
+            head = f.read(20)
+        self.machine = MACHINES[int.from_bytes(head[18:20], 'big' if head[5] == 2 else 'little')]
+        self.flavour = ('t' if self.free_threaded else '') + ('d' if self.debug else '')
+        self.supported = any(l.holds_for(self) for l in layouts())
+        self.name = self.version + self.flavour
+
+    def command(self, path=None, bind=()):
+        """The argv that runs it, or a copy of it at path, in folders that it sees: bind, and the working directory."""
+        if not self.root:
+            return self.prefix + [path or self.path]
+        binds = [argument for folder in [PROGRAMS] + list(bind) for argument in ('--bind', folder)]
+        return NAMESPACE + binds + ['--root', self.root, '--', path or self.inner_path]
+
+    def own_paths(self):
+        """What holds its ELF files: paths that can be taken away from a program that reads a core of it."""
+        top = self.sysroot or os.path.dirname(os.path.dirname(self.path))
+        return [top] if top != '/usr' else [self.path] + glob.glob('/usr/lib/python%d.%d/lib-dynload' % self.minor)
 
     def files(self):
         return [self.path] + ([self.library] if self.library else [])
+
+    def core_options(self):
+        """What cpeek needs to find the files of a core of it."""
+        return ['--sysroot', self.sysroot] if self.sysroot else []
+
+    def timeout(self):
+        return TIMEOUT * (10 if self.emulated else 1)
+
+    def seen_as(self, path):
+        """The path of one of its files as its own cores name it."""
+        return path[len(self.root):] if self.root else path
 
     def key(self):
         parts = [self.version]
@@ -47,6 +86,33 @@ class Interpreter:
             s = os.stat(path)
             parts += [path, s.st_size, s.st_mtime_ns]
         return repr(parts)
+
+
+class Layout:
+    """A row of layouts.def: for which builds it is."""
+    def __init__(self, first, last, build):
+        machine, pointer, big_endian, debug, free_threaded = build
+        self.first, self.last = int(first, 16), int(last, 16)
+        self.machine = machine.replace('EM_', '').replace('386', 'i386').lower().replace('s390', 's390x')
+        self.debug, self.free_threaded = debug == 'true', free_threaded == 'true'
+
+    def holds_for(self, interpreter):
+        return (self.first <= interpreter.version_hex <= self.last and
+                (self.machine, self.debug, self.free_threaded) ==
+                (interpreter.machine, interpreter.debug, interpreter.free_threaded))
+
+
+@functools.lru_cache(maxsize=None)
+def layouts():
+    """What cpeek has layouts for: layouts.def alone says it."""
+    out = []
+    with open(os.path.join(LAYOUTS, 'layouts.def')) as f:
+        rows = re.findall(r'^LAYOUT\(".*?", (0x\w+), (0x\w+)\)\n#include "layout/(.*)"$', f.read(), re.M)
+    for first, last, name in rows:
+        with open(os.path.join(LAYOUTS, name)) as f:
+            build = re.search(r'^BUILD\(".*", 0x\w+, (\w+), (\d), (\w+), (\w+), (\w+)\)$', f.read(), re.M)
+        out.append(Layout(first, last, build.groups()))
+    return out
 
 
 def _candidates():
@@ -62,17 +128,19 @@ def _candidates():
                 yield path
 
 
-def probe(path):
-    """The interpreter at path; None when it is no CPython or does not start."""
+def probe(path, prefix=(), environment=None, root=None, sysroot=None, emulated=False):
+    """The interpreter at path; None when it is no CPython or does not start. prefix: of the command that runs it;
+    root: what it has for /, where path then lies."""
+    command = list(prefix) + [path] if not root else NAMESPACE + ['--root', root, '--', path]
     try:
-        done = subprocess.run([path, '-c', PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30,
-                              universal_newlines=True, cwd='/')
+        done = subprocess.run(command + ['-S', '-E', '-c', PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60,
+                              universal_newlines=True, cwd='/tmp', env=_environment(**(environment or {})))
     except (OSError, subprocess.SubprocessError):
         return None
     fields = done.stdout.strip().split('|')
-    if done.returncode != 0 or len(fields) != 6 or fields[0] != 'CPython' or not os.path.exists(fields[4]):
+    if done.returncode != 0 or len(fields) != 7 or fields[0] != 'cpython' or not os.path.exists((root or '') + fields[5]):
         return None
-    return Interpreter(fields)
+    return Interpreter(fields, prefix, environment, root, sysroot, emulated)
 
 
 def find_interpreters():
@@ -114,27 +182,41 @@ def _environment(**more):
 
 
 def take_core(folder):
-    """The core that a process left in folder, renamed to `core`."""
+    """The core that a process left in folder, renamed to `core`. qemu-user writes the one of what it runs, as
+    qemu_NAME_TIME_PID.core, before the kernel writes that of qemu itself."""
     cores = [p for p in glob.glob(os.path.join(folder, 'core*')) if re.fullmatch(r'core(\.\d+)?', os.path.basename(p))]
+    emulated = glob.glob(os.path.join(folder, 'qemu_*.core'))
+    if emulated:
+        for path in cores:
+            os.unlink(path)
+        cores = emulated
     if len(cores) != 1:
-        raise CannotMake('the kernel left %d cores in %s' % (len(cores), folder))
+        raise CannotMake('there are %d cores in %s' % (len(cores), folder))
     path = os.path.join(folder, 'core')
     os.rename(cores[0], path)
     return path
 
 
-def run_to_core(python, program, folder, arguments=(), flags=(), **environment):
-    """Runs a fixture program until it has dumped: folder/core and folder/truth.jsonl. python: an argv list."""
+def command_of(interpreter, program, folder, arguments=(), flags=(), path=None, bind=()):
+    """The argv that runs a fixture program in folder, which gets truth.jsonl. path: of a copy of the interpreter,
+    which lies in one of the folders of bind."""
     os.makedirs(folder, exist_ok=True)
+    return interpreter.command(path, bind) + list(flags) + [
+        os.path.join(PROGRAMS, program + '.py'), os.path.join(folder, 'truth.jsonl')] + list(arguments)
+
+
+def run_to_core(interpreter, program, folder, arguments=(), flags=(), path=None, bind=(), **environment):
+    """Runs a fixture program until it has dumped: folder/core and folder/truth.jsonl. As command_of()."""
     truth = os.path.join(folder, 'truth.jsonl')
-    command = list(python) + list(flags) + [os.path.join(PROGRAMS, program + '.py'), truth] + list(arguments)
-    if not kernel_leaves_cores():
-        with running(python, program, folder, arguments, flags, **environment) as process:
+    command = command_of(interpreter, program, folder, arguments, flags, path, bind)
+    environment = dict(interpreter.environment, **environment)
+    if not kernel_leaves_cores() and not interpreter.emulated:
+        with running(interpreter, program, folder, arguments, flags, path, bind, **environment) as process:
             gcore(process.pid, os.path.join(folder, 'core'))
         return folder
     try:
         done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=120, preexec_fn=_unlimited,
+                              stderr=subprocess.STDOUT, timeout=interpreter.timeout(), preexec_fn=_unlimited,
                               env=_environment(**environment))
     except subprocess.TimeoutExpired as e:
         raise CannotMake('%s hangs: %r' % (command, e.output))
@@ -146,12 +228,12 @@ def run_to_core(python, program, folder, arguments=(), flags=(), **environment):
     return folder
 
 
-def crash(command, folder, **options):
+def crash(command, folder, environment=None, **options):
     """The core of a command that aborts."""
     if not kernel_leaves_cores():
         raise CannotMake('/proc/sys/kernel/core_pattern does not leave cores in the working directory')
     subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                   timeout=60, preexec_fn=_unlimited, env=_environment(), **options)
+                   timeout=60, preexec_fn=_unlimited, env=_environment(**(environment or {})), **options)
     return take_core(folder)
 
 
@@ -167,13 +249,12 @@ def truth_is_whole(path):
 
 class running:
     """A fixture program that has written its truth and now waits, alive: `with running(…) as process`."""
-    def __init__(self, python, program, folder, arguments=(), flags=(), **environment):
-        os.makedirs(folder, exist_ok=True)
+    def __init__(self, interpreter, program, folder, arguments=(), flags=(), path=None, bind=(), **environment):
+        command = command_of(interpreter, program, folder, arguments, flags, path, bind)
         self.truth = os.path.join(folder, 'truth.jsonl')
-        command = list(python) + list(flags) + [os.path.join(PROGRAMS, program + '.py'), self.truth] + list(arguments)
+        environment = dict(interpreter.environment, CPEEK_TRUTH_WAIT='1', **environment)
         self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL,
-                                        env=_environment(CPEEK_TRUTH_WAIT='1', **environment))
+                                        stderr=subprocess.DEVNULL, env=_environment(**environment))
         self.process.truth = self.truth
 
     def __enter__(self):
@@ -232,7 +313,7 @@ def cached_core(interpreter, program, cache, arguments=(), flags=()):
         key.seek(0)
         if key.read() != h.hexdigest() or not truth_is_whole(os.path.join(folder, 'truth.jsonl')):
             shutil.rmtree(folder, ignore_errors=True)
-            run_to_core([interpreter.path], program, folder, arguments, flags)
+            run_to_core(interpreter, program, folder, arguments, flags)
             key.truncate(0)
             key.write(h.hexdigest())
     return folder
