@@ -373,7 +373,12 @@ names[bad] = o
 def f(**kw):
     for_locals = (o, control, half, cls, list(kw))
     os.abort()
-code = f.__code__.replace(co_name=bad, co_filename='/tmp/' + bad) if hasattr(f.__code__, 'replace') else f.__code__
+code = f.__code__
+if hasattr(code, 'replace'):
+    code = code.replace(co_name=bad, co_filename='/tmp/' + bad)
+else:
+    code = type(code)(code.co_argcount, code.co_kwonlyargcount, code.co_nlocals, code.co_stacksize, code.co_flags, code.co_code,
+                      code.co_consts, code.co_names, code.co_varnames, '/tmp/' + bad, bad, code.co_firstlineno, code.co_lnotab)
 f = type(f)(code, names | globals() if sys.version_info >= (3, 9) else {**names, **globals()}, bad)
 f.__qualname__ = bad
 threading.current_thread().name = 'thread \x1b]0;title\x07 \u202e\ud800'
