@@ -7,6 +7,7 @@ import tarfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get('CPEEK_BUILD', os.path.join(ROOT, 'build'))
+CPEEK = os.environ.get('CPEEK', os.path.join(BUILD, 'plugin', 'cpeek'))
 CORES = os.path.join(ROOT, 'fixtures', 'cores')
 
 

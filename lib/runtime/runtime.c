@@ -253,15 +253,16 @@ static enum cpeek_status add_other(const struct python *python, const struct can
 	if (candidate->address == python->runtime)
 		return CPEEK_OK;
 	enum cpeek_status status = try_candidate(&scratch, candidate, NULL, check, sizeof(check));
-	const struct layout *layout = scratch.layout;
+	const bool debug = status == CPEEK_OK && scratch.layout->debug;
 	memory_free(scratch.overlay);
+	memory_free(scratch.derived);
 	if (status != CPEEK_OK)
 		return status == CPEEK_NO_MEMORY ? status
 						 : CPEEK_OK; /* one that never ran, or that no layout is for */
 	struct other_python *new = VECTOR_PUSH(others);
 	if (!new)
 		return CPEEK_NO_MEMORY;
-	*new = (struct other_python){.runtime = candidate->address, .debug = layout->debug};
+	*new = (struct other_python){.runtime = candidate->address, .debug = debug};
 	new->free_threaded = candidate->free_threaded;
 	memcpy(new->version, candidate->version, sizeof(new->version));
 	memcpy(new->evidence, candidate->evidence, sizeof(new->evidence));

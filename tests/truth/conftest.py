@@ -13,9 +13,8 @@ import pytest
 import compare
 import cores
 
-BUILD = os.environ.get('CPEEK_BUILD', os.path.join(cores.ROOT, 'build'))
-CPEEK = os.environ.get('CPEEK', os.path.join(BUILD, 'plugin', 'cpeek'))
-COMMITTED = os.path.join(cores.ROOT, 'fixtures', 'cores')
+sys.path.insert(0, os.path.join(cores.ROOT, 'tests'))
+from committed import CORES as COMMITTED, CPEEK                     # noqa: E402
 
 # tests/matrix chooses interpreters and wants the results; without it, what the machine has.
 if 'CPEEK_INTERPRETERS' in os.environ:

@@ -273,7 +273,7 @@ class running:
         try:
             with open('/proc/%d/syscall' % self.process.pid) as f:
                 words = f.read().split()
-            return words[:2] == ['0', '0x0']
+            return words[:2] in (['0', '0x0'], ['3', '0x0'])   # x86-64, i386
         except OSError:                     # no such file in this kernel: the child is gone, so give it a moment
             time.sleep(0.5)
             return True

@@ -9,7 +9,7 @@ import pytest
 
 import compare
 import cores
-from conftest import COMMITTED, CPEEK
+from committed import CORES, CPEEK
 
 PARTIAL, UNSUPPORTED = 1, 5
 NT_FILE = 0x46494c45
@@ -110,7 +110,7 @@ def patched(version, grown):
                          ids=['3.13.99', '3.17.0'])
 def test_unknown_version(unpack, tmp_path, series, version, grown):
     """The stacks of a version that nobody has a table for: by _Py_DebugOffsets and the nearest table, and it says so."""
-    committed = [name for name in sorted(os.listdir(COMMITTED)) if re.fullmatch(series.replace('.', r'\.') + r'\d+', name)]
+    committed = [name for name in sorted(os.listdir(CORES)) if re.fullmatch(series.replace('.', r'\.') + r'\d+', name)]
     if not committed:
         pytest.skip('there is no committed core of %s*' % series)
     folder = unpack(committed[0])
