@@ -191,6 +191,9 @@ enum cpeek_status fingerprint_read(struct objects *objects, const struct type *t
 	} else {
 		TRY(hash_slots(objects, type, &hash));
 	}
+	/* Their objects are of other sizes: two classes must not be taken for one another because each has the other's. */
+	if (objects->layout->free_threaded)
+		hash = hash_bytes(hash, "t", 1);
 	*ret = hash;
 	return CPEEK_OK;
 }
