@@ -73,13 +73,12 @@ static bool is_of_other_build(const struct target *target, const struct target_m
 	return module && target->kind == TARGET_CORE && module->state == TARGET_FILE_MISMATCH;
 }
 
-/* The executable, or a file that is called after Python, where it would have been. */
+/* Where it would have been. */
 static const struct target_module *find_suspect(const struct target *target)
 {
 	for (size_t i = 0; i < target->module_count; i++) {
 		const struct target_module *module = &target->modules[i];
-		const char *slash = strrchr(module->path, '/');
-		if (is_of_other_build(target, module) && (i == 0 || strstr(slash ? slash : module->path, "python")))
+		if (is_of_other_build(target, module) && runtime_is_likely_in(target, module))
 			return module;
 	}
 	return NULL;

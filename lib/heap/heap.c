@@ -49,18 +49,6 @@ static enum cpeek_status add_edge(void *arg, const struct edge *edge)
 	return add(arg, edge->target);
 }
 
-static uint64_t most_references(const struct target *target)
-{
-	uint64_t bytes = 0;
-
-	if (!target->mappings_known)
-		return UINT64_MAX;
-	for (size_t i = 0; i < target->mapping_count; i++)
-		if (target->mappings[i].writable)
-			bytes += target->mappings[i].end - target->mappings[i].start;
-	return bytes / target->pointer_size * SHARED_MAX;
-}
-
 static enum cpeek_status add_variable(void *arg, const struct variable *variable)
 {
 	TRY(add(arg, variable->name));
@@ -133,7 +121,8 @@ static enum cpeek_status follow(struct walk *walk)
 enum cpeek_status heap_read(struct objects *objects, struct heap *ret)
 {
 	struct heap heap = {0};
-	struct walk walk = {.objects = objects, .heap = &heap, .most = most_references(objects->target)};
+	const uint64_t most = target_count_writable(objects->target, objects->target->pointer_size);
+	struct walk walk = {.objects = objects, .heap = &heap, .most = most == UINT64_MAX ? most : most * SHARED_MAX};
 
 	enum cpeek_status status = objects->layout->free_threaded
 					   ? mimalloc_walk(objects, add, &walk, &heap.lists_partial)

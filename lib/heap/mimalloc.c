@@ -388,19 +388,6 @@ static enum cpeek_status walk_all(struct walk *walk)
 	return CPEEK_OK;
 }
 
-static uint64_t most_blocks(const struct objects *objects)
-{
-	const struct target *target = objects->target;
-	uint64_t bytes = 0;
-
-	if (!target->mappings_known)
-		return UINT64_MAX;
-	for (size_t i = 0; i < target->mapping_count; i++)
-		if (target->mappings[i].writable)
-			bytes += target->mappings[i].end - target->mappings[i].start;
-	return bytes / objects->layout->structs[STRUCT_PyObject];
-}
-
 enum cpeek_status mimalloc_walk(struct objects *objects, address_fn found, void *arg, bool *ret_partial)
 {
 	const struct layout *layout = objects->layout;
@@ -411,7 +398,7 @@ enum cpeek_status mimalloc_walk(struct objects *objects, address_fn found, void 
 			    .found = found,
 			    .arg = arg,
 			    .partial = &partial,
-			    .blocks_left = most_blocks(objects),
+			    .blocks_left = target_count_writable(objects->target, layout->structs[STRUCT_PyObject]),
 			    .slice_size = (uint64_t)layout->pointer_size << SLICE_SHIFT};
 
 	if (!layout_has(layout, FIELD__PyThreadStateImpl_mimalloc_heaps) || !size || slices < 2 * size ||

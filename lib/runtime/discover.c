@@ -100,8 +100,7 @@ static enum cpeek_status search_module(struct target *target, const struct targe
 	return CPEEK_OK;
 }
 
-/* The executable (module 0), or a file that is called after Python. */
-static bool is_likely(const struct target *target, const struct target_module *module)
+bool runtime_is_likely_in(const struct target *target, const struct target_module *module)
 {
 	const char *slash = strrchr(module->path, '/');
 
@@ -111,7 +110,7 @@ static bool is_likely(const struct target *target, const struct target_module *m
 static enum cpeek_status search_modules(struct target *target, struct candidates *candidates, bool likely)
 {
 	for (size_t i = 0; i < target->module_count; i++)
-		if (is_likely(target, &target->modules[i]) == likely)
+		if (runtime_is_likely_in(target, &target->modules[i]) == likely)
 			TRY(search_module(target, &target->modules[i], candidates));
 	return CPEEK_OK;
 }

@@ -83,6 +83,8 @@ enum cpeek_status runtime_open(struct target *target, const char *forced, struct
  * flavour, if it proves itself too. All that was read by the old one is to be forgotten. NOT_FOUND: there is none, and
  * nothing has changed. NO_MEMORY. */
 enum cpeek_status runtime_take_flavour(struct python *python, bool debug);
+/* Whether a module is where a CPython is looked for first: the executable, or a file that is called after Python. */
+bool runtime_is_likely_in(const struct target *target, const struct target_module *module);
 /* Accepts NULL. Does not destroy the target. */
 void runtime_close(struct python *python);
 /* The first of the collector's three lists (struct gc_generation each) of an interpreter, and its permanent generation

@@ -157,47 +157,59 @@ enum cpeek_status elf_file_find_symbol(const struct elf_file *file, const char *
 	return CPEEK_NOT_FOUND;
 }
 
-enum cpeek_status elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *ret_address,
-					uint64_t *ret_size)
+static bool is_loaded(const struct elf_file *file, const GElf_Shdr *header)
+{
+	(void)file;
+	return header->sh_flags & SHF_ALLOC;
+}
+
+static bool is_in_file(const struct elf_file *file, const GElf_Shdr *header)
+{
+	return header->sh_type != SHT_NOBITS && header->sh_offset <= file->size &&
+	       header->sh_size <= file->size - header->sh_offset;
+}
+
+static bool find_section(const struct elf_file *file, const char *name,
+			 bool (*accept)(const struct elf_file *file, const GElf_Shdr *header), GElf_Shdr *ret)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 	size_t names;
 
 	if (!file->elf || elf_getshdrstrndx(file->elf, &names) != 0)
-		return CPEEK_NOT_FOUND;
+		return false;
 	while ((section = elf_nextscn(file->elf, section))) {
-		if (!gelf_getshdr(section, &header) || !(header.sh_flags & SHF_ALLOC))
+		if (!gelf_getshdr(section, &header) || !accept(file, &header))
 			continue;
 		const char *found = elf_strptr(file->elf, names, header.sh_name);
 		if (found && strcmp(found, name) == 0) {
-			*ret_address = header.sh_addr;
-			*ret_size = header.sh_size;
-			return CPEEK_OK;
+			*ret = header;
+			return true;
 		}
 	}
-	return CPEEK_NOT_FOUND;
+	return false;
+}
+
+enum cpeek_status elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *ret_address,
+					uint64_t *ret_size)
+{
+	GElf_Shdr header;
+
+	if (!find_section(file, name, is_loaded, &header))
+		return CPEEK_NOT_FOUND;
+	*ret_address = header.sh_addr;
+	*ret_size = header.sh_size;
+	return CPEEK_OK;
 }
 
 enum cpeek_status elf_file_find_bytes(const struct elf_file *file, const char *name, const unsigned char **ret,
 				      size_t *ret_size)
 {
-	Elf_Scn *section = NULL;
 	GElf_Shdr header;
-	size_t names;
 
-	if (!file->elf || elf_getshdrstrndx(file->elf, &names) != 0)
+	if (!find_section(file, name, is_in_file, &header))
 		return CPEEK_NOT_FOUND;
-	while ((section = elf_nextscn(file->elf, section))) {
-		if (!gelf_getshdr(section, &header) || header.sh_type == SHT_NOBITS || header.sh_offset > file->size ||
-		    header.sh_size > file->size - header.sh_offset)
-			continue;
-		const char *found = elf_strptr(file->elf, names, header.sh_name);
-		if (found && strcmp(found, name) == 0) {
-			*ret = file->bytes + header.sh_offset;
-			*ret_size = (size_t)header.sh_size;
-			return CPEEK_OK;
-		}
-	}
-	return CPEEK_NOT_FOUND;
+	*ret = file->bytes + header.sh_offset;
+	*ret_size = (size_t)header.sh_size;
+	return CPEEK_OK;
 }

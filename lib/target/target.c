@@ -267,6 +267,18 @@ static size_t find_mapping_index(const struct target *target, target_addr addr)
 	return low;
 }
 
+uint64_t target_count_writable(const struct target *target, uint64_t size)
+{
+	uint64_t bytes = 0;
+
+	if (!target->mappings_known)
+		return UINT64_MAX;
+	for (size_t i = 0; i < target->mapping_count; i++)
+		if (target->mappings[i].writable)
+			bytes += target->mappings[i].end - target->mappings[i].start;
+	return bytes / size;
+}
+
 bool target_find_data(struct target *target, target_addr addr, target_addr end, target_addr *ret_start,
 		      target_addr *ret_end)
 {

@@ -185,6 +185,10 @@ const void *target_view(struct target *target, target_addr addr, size_t length);
 bool target_find_data(struct target *target, target_addr addr, target_addr end, target_addr *ret_start,
 		      target_addr *ret_end);
 
+/* How many things of size bytes its writable memory can hold at most: a bound for walks that damaged pointers would make
+ * endless. UINT64_MAX when not all mappings are known. */
+uint64_t target_count_writable(const struct target *target, uint64_t size);
+
 /* Typed reads in the target's width and byte order. */
 enum cpeek_status target_read_u8(struct target *target, target_addr addr, uint8_t *ret);
 enum cpeek_status target_read_u16(struct target *target, target_addr addr, uint16_t *ret);

@@ -7,9 +7,7 @@
 #endif
 
 #include "base/memory.h"
-#include "check.h"
-#include "core_writer.h"
-#include "target/target.h"
+#include "open_core.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,19 +17,6 @@ enum { PAGE = 4096 };
 
 static struct error error;
 static char folder[] = "/tmp/cpeek-test-core-XXXXXX";
-
-static enum cpeek_status open_bytes(const struct writer_bytes *bytes, const struct target_options *options,
-				    struct target **ret)
-{
-	char path[64];
-	int fd = memfd_create("core", MFD_CLOEXEC);
-	CHECK(fd >= 0 && write(fd, bytes->data, bytes->size) == (ssize_t)bytes->size);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	*ret = NULL;
-	enum cpeek_status status = target_open_core(path, options, &error, ret);
-	(void)close(fd);
-	return status;
-}
 
 /* ---- qemu-user ----------------------------------------------------------------------------------------------- */
 
@@ -202,7 +187,7 @@ static void test_qemu(const struct machine *machine)
 	save(make_file(machine, EXE, 't', 0), "bin/exe");
 	save(make_file(machine, 0, 't', 0), "lib/library.so");
 	save(make_file(machine, 0, 't', 0), "lib/ld.so.9");
-	CHECK_EQ(open_bytes(&core, &options, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, &options, &error, &target), CPEEK_OK);
 	CHECK_EQ(target->module_count, 3);
 	check_module(target, 0, "/bin/exe", EXE, true);
 	check_module(target, 1, "/lib/library.so", LIBRARY, true);
@@ -213,7 +198,7 @@ static void test_qemu(const struct machine *machine)
 	/* Of another build: by what they have in memory, they are not taken. */
 	save(make_file(machine, EXE, 'x', 3), "bin/exe");
 	save(make_file(machine, 0, 'x', 3), "lib/library.so");
-	CHECK_EQ(open_bytes(&core, &options, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, &options, &error, &target), CPEEK_OK);
 	CHECK_EQ(target->module_count, 3);
 	check_module(target, 0, "/bin/exe", EXE, false);
 	check_module(target, 1, "/lib/library.so", LIBRARY, false);
@@ -224,13 +209,13 @@ static void test_qemu(const struct machine *machine)
 	(void)snprintf(bin, sizeof(bin), "%s/other", folder);
 	save(make_file(machine, EXE, 't', 0), "other");
 	options = (struct target_options){.exe = bin};
-	CHECK_EQ(open_bytes(&core, &options, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, &options, &error, &target), CPEEK_OK);
 	check_module(target, 0, "/bin/exe", EXE, true);
 	check_module(target, 1, "/lib/library.so", LIBRARY, false);
 	target_destroy(target);
 
 	/* No file at all: where they are is known all the same. */
-	CHECK_EQ(open_bytes(&core, NULL, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, NULL, &error, &target), CPEEK_OK);
 	CHECK_EQ(target->module_count, 3);
 	check_module(target, 0, "/bin/exe", EXE, false);
 	check_module(target, 1, "/lib/library.so", LIBRARY, false);
@@ -241,7 +226,7 @@ static void test_qemu(const struct machine *machine)
 	options = (struct target_options){.sysroot = folder};
 	for (size_t i = 0; i < core.size; i += i % PAGE < 0x800 ? 3 : 97) {
 		core.data[i] ^= 0x55;
-		enum cpeek_status status = open_bytes(&core, &options, &target);
+		enum cpeek_status status = open_bytes(&core, &options, &error, &target);
 		CHECK(status == CPEEK_OK || status == CPEEK_IO);
 		target_destroy(target);
 		core.data[i] ^= 0x55;
@@ -249,7 +234,7 @@ static void test_qemu(const struct machine *machine)
 	enum cpeek_status status = CPEEK_NO_MEMORY;
 	for (uint64_t n = 1; n < 1000 && status == CPEEK_NO_MEMORY; n++) {
 		memory_fail_at(n);
-		status = open_bytes(&core, &options, &target);
+		status = open_bytes(&core, &options, &error, &target);
 		memory_fail_at(0);
 		CHECK(status == CPEEK_OK || status == CPEEK_NO_MEMORY);
 		target_destroy(target);

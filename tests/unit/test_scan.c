@@ -2,8 +2,7 @@
  * _PyRuntime found by structures alone, in cores of one module without a file: its writable data hold _PyRuntime and the
  * text of sys.version, the interpreter stands elsewhere. What leads to one answer, and what must lead to none.
  */
-#include "check.h"
-#include "core_writer.h"
+#include "open_core.h"
 #include "base/memory.h"
 #include "runtime/internal.h"
 
@@ -47,21 +46,6 @@ static void put(const struct core_writer *writer, const struct layout *layout, u
 	free(bytes.data);
 }
 
-static struct target *open_core(const struct core_writer *writer)
-{
-	char path[] = "/tmp/test_scan.XXXXXX";
-	struct writer_bytes bytes = writer_finish(writer);
-	struct target *target = NULL;
-	int fd = mkstemp(path);
-
-	CHECK(fd >= 0 && writer_save(&bytes, path));
-	CHECK_EQ(target_open_core(path, NULL, &error, &target), CPEEK_OK);
-	(void)unlink(path);
-	(void)close(fd);
-	free(bytes.data);
-	return target;
-}
-
 /* How many candidates the search finds. */
 static size_t search(const struct scene *scene, target_addr *ret)
 {
@@ -96,7 +80,7 @@ static size_t search(const struct scene *scene, target_addr *ret)
 	writer_files(&writer, &range, 1);
 	writer_segment(&writer, DATA, DATA_SIZE, data, DATA_SIZE, PF_R | PF_W);
 	writer_segment(&writer, HEAP, HEAP_SIZE, heap, HEAP_SIZE, PF_R | PF_W);
-	struct target *target = open_core(&writer);
+	struct target *target = open_written(&writer, NULL, &error);
 	CHECK_EQ(discover_structures(target, &found), CPEEK_OK);
 	*ret = found.count ? found.items[0].address : 0;
 	CHECK_EQ(target->faults, 0);

@@ -4,9 +4,7 @@
 #define _GNU_SOURCE
 
 #include "base/memory.h"
-#include "check.h"
-#include "core_writer.h"
-#include "target/target.h"
+#include "open_core.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -24,29 +22,10 @@ static char folder[] = "/tmp/cpeek-test-target-XXXXXX";
 
 static char library_path[64], wrong_path[64], pipe_path[64];
 
-/* From a file without a name: thousands of cores are opened here. */
-static enum cpeek_status open_bytes(const struct writer_bytes *bytes, const struct target_options *options,
-				    struct target **ret)
-{
-	char path[64];
-	int fd = memfd_create("core", MFD_CLOEXEC);
-	CHECK(fd >= 0 && write(fd, bytes->data, bytes->size) == (ssize_t)bytes->size);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	enum cpeek_status status = target_open_core(path, options, &error, ret);
-	(void)close(fd);
-	return status;
-}
-
 /* Opens what the writer has, and ends it. */
 static struct target *open_writer(struct core_writer *writer, const struct target_options *options)
 {
-	struct target *target = NULL;
-	struct writer_bytes bytes = writer_finish(writer);
-	enum cpeek_status status = open_bytes(&bytes, options, &target);
-	CHECK_EQ(status, CPEEK_OK);
-	if (status != CPEEK_OK)
-		printf("    %s\n", error.text);
-	free(bytes.data);
+	struct target *target = open_written(writer, options, &error);
 	writer_destroy(writer);
 	return target;
 }
@@ -695,7 +674,7 @@ static void test_truncated(void)
 			/* A block of its own, so that the sanitizer sees what is read behind it. */
 			struct writer_bytes cut = {core.data, size, 0};
 			struct target *target = NULL;
-			enum cpeek_status status = open_bytes(&cut, NULL, &target);
+			enum cpeek_status status = open_bytes(&cut, NULL, &error, &target);
 			if (status != CPEEK_OK) {
 				CHECK_EQ(status, CPEEK_IO);
 				CHECK(error.text[0] && !target);
@@ -712,7 +691,7 @@ static void test_truncated(void)
 		struct target *target = NULL;
 		unsigned char buffer[16];
 		size_t count;
-		CHECK_EQ(open_bytes(&cut, NULL, &target), CPEEK_OK);
+		CHECK_EQ(open_bytes(&cut, NULL, &error, &target), CPEEK_OK);
 		CHECK_EQ(target->missing_bytes, 20);
 		CHECK_EQ(target_read_some(target, 0x600000, buffer, 16, &count), CPEEK_OK);
 		CHECK_EQ(count, 12);
@@ -731,7 +710,7 @@ static void test_truncated(void)
 static void open_damaged(const struct writer_bytes *core)
 {
 	struct target *target = NULL;
-	enum cpeek_status status = open_bytes(core, NULL, &target);
+	enum cpeek_status status = open_bytes(core, NULL, &error, &target);
 
 	CHECK(status == CPEEK_OK || status == CPEEK_IO);
 	if (status == CPEEK_OK) {
@@ -800,7 +779,7 @@ static void test_many_segments(void)
 		writer_segment(&writer, 0x100000 + i * PAGE, 8, &i, 8, PF_R | PF_W);
 	struct writer_bytes core = writer_finish(&writer);
 	struct target *target = NULL;
-	CHECK_EQ(open_bytes(&core, NULL, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, NULL, &error, &target), CPEEK_OK);
 	CHECK_EQ(target->mapping_count, COUNT);
 	for (uint64_t i = 0; i < COUNT; i += 6999) {
 		CHECK_EQ(target_read_u64(target, 0x100000 + i * PAGE, &value), CPEEK_OK);
@@ -810,7 +789,7 @@ static void test_many_segments(void)
 	/* The section header that has their number is at the end: gone when the core is cut off. */
 	core.size -= 100;
 	target = NULL;
-	CHECK_EQ(open_bytes(&core, NULL, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, NULL, &error, &target), CPEEK_OK);
 	CHECK(target->truncated);
 	CHECK_EQ(target_read_u64(target, 0x100000 + (uint64_t)60000 * PAGE, &value), CPEEK_OK);
 	CHECK_EQ(value, 60000);
@@ -921,7 +900,7 @@ static void test_read_that_fails(void)
 	char text[8];
 	size_t count;
 
-	CHECK_EQ(open_bytes(&core, NULL, &target), CPEEK_OK);
+	CHECK_EQ(open_bytes(&core, NULL, &error, &target), CPEEK_OK);
 	uint64_t before = target->reads;
 	CHECK_EQ(target_read_u64(target, 0x600000, &value), CPEEK_OK);
 	CHECK_EQ(target->reads, before + 1);
@@ -961,7 +940,7 @@ static void test_memory_that_fails(void)
 		struct target *target = NULL;
 		uint32_t value = 0;
 		memory_fail_at(n);
-		enum cpeek_status status = open_bytes(&core, &options, &target);
+		enum cpeek_status status = open_bytes(&core, &options, &error, &target);
 		if (status == CPEEK_OK)
 			status = target_read_u32(target, 0x501000, &value);
 		bool failed = status != CPEEK_OK;
@@ -988,7 +967,7 @@ static void test_memory_that_fails(void)
 	for (n = 1, failures = 0; n < 1000 && !done; n++) {
 		struct target *target = NULL;
 		memory_fail_at(n);
-		enum cpeek_status status = open_bytes(&core, NULL, &target);
+		enum cpeek_status status = open_bytes(&core, NULL, &error, &target);
 		memory_fail_at(0);
 		CHECK(status == CPEEK_OK || status == CPEEK_NO_MEMORY);
 		done = status == CPEEK_OK;

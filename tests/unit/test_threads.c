@@ -3,8 +3,7 @@
  * before 3.11 they carry none: then pthread_self() and the thread pointer tell. How far these two lie apart is glibc's
  * _thread_db_sizeof_pthread: 0x740 in 2.36 and 0x720 in 2.41 on aarch64, 0x4e0 in 2.41 on 32-bit ARM.
  */
-#include "check.h"
-#include "core_writer.h"
+#include "open_core.h"
 #include "base/memory.h"
 #include "runtime/internal.h"
 
@@ -32,21 +31,6 @@ static void put(struct core_writer *writer, const struct layout *layout, unsigne
 	writer_integer(writer, &bytes, value, layout->fields[field].size);
 	memcpy(memory + layout_offset(layout, field), bytes.data, bytes.size);
 	free(bytes.data);
-}
-
-static struct target *open_core(const struct core_writer *writer)
-{
-	char path[] = "/tmp/test_threads.XXXXXX";
-	struct writer_bytes bytes = writer_finish(writer);
-	struct target *target = NULL;
-	int fd = mkstemp(path);
-
-	CHECK(fd >= 0 && writer_save(&bytes, path));
-	CHECK_EQ(target_open_core(path, NULL, &error, &target), CPEEK_OK);
-	(void)unlink(path);
-	(void)close(fd);
-	free(bytes.data);
-	return target;
 }
 
 /* The registers of a thread whose thread pointer is what it is, or the note that tells it. */
@@ -102,7 +86,7 @@ static void check_match(const char *name, unsigned machine, uint64_t distance, s
 		writer_segment(&writer, AREA + AREA_STEP * i, 0x1000, area, sizeof(area), PF_R | PF_W);
 		put_lwp(&writer, LWP + i, distance == UINT64_MAX ? 0 : AREA + AREA_STEP * i + distance);
 	}
-	struct target *target = open_core(&writer);
+	struct target *target = open_written(&writer, NULL, &error);
 	struct python python = {.target = target, .layout = layout, .error = &error, .runtime = RUNTIME};
 	CHECK_EQ(threads_read(&python), CPEEK_OK);
 	CHECK_EQ(python.thread_count, THREADS);
