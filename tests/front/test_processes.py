@@ -27,7 +27,9 @@ signal.signal(signal.SIGUSR1, become_another)
 keep = [["item %d" % i] for i in range(20000)]
 helper = threading.Thread(target=time.sleep, args=(1000,), name="helper")
 helper.daemon = True
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})      # it is for the main thread, which must wake
 helper.start()
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 while not helper.is_alive():
     time.sleep(0.01)
 wait("known")
