@@ -43,6 +43,24 @@ static const char *const struct_names[LAYOUT_STRUCT_COUNT] = {
 #undef FIELD
 };
 
+static const enum layout_struct field_structs[LAYOUT_FIELD_COUNT] = {
+#define STRUCT(structure, c_name)
+#define FIELD(structure, field, c_path) [FIELD_##structure##_##field] = STRUCT_##structure,
+#include "layout/fields.def"
+#undef STRUCT
+#undef FIELD
+};
+
+static const struct {
+	enum layout_struct structure;
+	struct layout_range range;
+	const char *file;
+} headers[] = {
+#define HEADER(structure, first_hex, last_hex, file) {STRUCT_##structure, {(first_hex), (last_hex)}, (file)},
+#include "layout/headers.def"
+#undef HEADER
+};
+
 enum { LAYOUT_COUNT = sizeof(layouts) / sizeof(layouts[0]) };
 
 const struct layout *layout_at(size_t index)
@@ -150,4 +168,18 @@ const char *layout_field_name(enum layout_field field)
 const char *layout_struct_name(enum layout_struct structure)
 {
 	return struct_names[structure];
+}
+
+enum layout_struct layout_field_struct(enum layout_field field)
+{
+	return field_structs[field];
+}
+
+const char *layout_header(const struct layout *layout, enum layout_struct structure)
+{
+	for (size_t i = 0; i < sizeof(headers) / sizeof(*headers); i++)
+		if (headers[i].structure == structure && headers[i].range.first <= layout->range.first &&
+		    layout->range.first <= headers[i].range.last)
+			return headers[i].file;
+	return NULL;
 }

@@ -103,5 +103,10 @@ static inline bool layout_trait(const struct layout *layout, enum layout_trait t
 /* "PyListObject.ob_item" and "PyListObject", for messages; static strings. */
 const char *layout_field_name(enum layout_field field);
 const char *layout_struct_name(enum layout_struct structure);
+/* The structure that a field belongs to. */
+enum layout_struct layout_field_struct(enum layout_field field);
+/* The file of CPython's sources that defines a structure in this layout's version ("Include/object.h"); NULL when
+ * headers.def does not say. A static string. */
+const char *layout_header(const struct layout *layout, enum layout_struct structure);
 
 #endif

@@ -52,6 +52,7 @@ struct edge {
 	bool owned;       /* the object holds a reference */
 };
 
+struct dissection; /* see dissect.h */
 struct edges;
 /* Reports an edge; a target of 0 is dropped. */
 void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
@@ -126,6 +127,9 @@ struct object_type {
 	bool type_unvisited; /* a C heap type that does not visit its own type, as the others do */
 	/* __sizeof__(), without the pre-header. NULL: basicsize + itemsize * |ob_size|. */
 	enum cpeek_status (*size)(const struct object *object, uint64_t *ret);
+	/* How its memory is to be read: rows of the block that is open (the object's own), then blocks, facts, tables and
+	 * notes about the structure (dissect.h). Errors become problems in it. NULL: its fields alone. */
+	enum cpeek_status (*dissect)(const struct object *object, struct dissection *dissection);
 };
 
 /* Stands for the decoder of a type whose structure the layout does not have, because no table is for the version: a

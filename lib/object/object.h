@@ -15,6 +15,7 @@
 struct object_type; /* a decoder: see decoder.h */
 struct object;
 struct edges;
+struct dissection;
 
 /* What only the layer of frames can tell, which stands to the right of this one: whoever makes a struct objects gives
  * it these (stack_hooks of stack/stack.h). */
@@ -23,6 +24,8 @@ struct frame_hooks {
 	enum cpeek_status (*edges)(const struct object *object, struct edges *edges);
 	/* Which code a frame object runs, and the line it is at (-1: none). */
 	enum cpeek_status (*where)(const struct object *frame, target_addr *ret_code, int64_t *ret_line);
+	/* What only they can explain of the memory of a code object, frame, generator, coroutine or async generator. */
+	enum cpeek_status (*dissect)(const struct object *object, struct dissection *dissection);
 };
 
 enum {
