@@ -53,7 +53,7 @@ say() {
 
 # ---- Packages ----
 
-build_packages=(gcc libc6-dev meson ninja-build pkg-config libelf-dev libdw-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev)
+build_packages=(gcc libc6-dev meson ninja-build pkg-config libelf-dev libdw-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libgmp-dev)
 demo_packages=(xz-utils)
 test_packages=(xz-utils zstd lz4 binutils gdb gdbserver python3 python3-pytest python3-hypothesis)
 
@@ -106,6 +106,12 @@ llvm_packages() {
 	lldb_packages
 }
 
+# A browser that draws a page is a package of Debian's; Ubuntu's is a snap, which works in no container.
+browser_packages() {
+	# shellcheck source=/dev/null
+	[ -n "$(find_tool chromium)" ] || [ "$(. /etc/os-release && echo "$ID")" != debian ] || echo chromium
+}
+
 # An lldb that is here needs the Python module of its own version, which is a package of its own.
 lldb_packages() {
 	local lldb version
@@ -147,6 +153,9 @@ check_tools() {
 		pkg-config --exists $library || fail "the headers of $library are not there: run without --no-deps, or install \
 ${build_packages[*]}"
 	done
+	# Older releases have no gmp.pc.
+	echo '#include <gmp.h>' | cc -E - >/dev/null 2>&1 ||
+		fail "the headers of GMP are not there: run without --no-deps, or install ${build_packages[*]}"
 }
 
 do_install() {
@@ -370,7 +379,7 @@ check_transcripts() {
 
 do_test() {
 	# shellcheck disable=SC2046 # names, one a word
-	need "${build_packages[@]}" "${test_packages[@]}" $(llvm_packages)
+	need "${build_packages[@]}" "${test_packages[@]}" $(llvm_packages) $(browser_packages)
 	check_tools
 	build_and_test gcc build
 	CC=$(find_tool clang) build_and_test clang build-clang

@@ -169,8 +169,10 @@ CPEEK_PUBLIC void cpeek_set_host(struct cpeek_session *session, const struct cpe
  * Python thread has it: then the next command says so where it needs a frame. */
 CPEEK_PUBLIC int32_t cpeek_select_thread(struct cpeek_session *session, uint64_t native_id);
 
-/* Settings: "elements" (items of a container), "string" (characters of a text), "depth" (nesting), "width" (columns
- * of the terminal). 0 lifts a limit. USAGE for another name. */
+/* Settings: the limits of values, "elements" (items of a container), "string" (characters of a text, bytes, digits of an
+ * int), "depth" (nesting) and "total" (bytes of one value's text); and "width" (columns of the terminal). 0 lifts a
+ * limit. One that was never set is at its default, which depends on the command: of many values each is shown in short,
+ * and JSON has all. In a command line, "--elements N" and so on hold for that command. USAGE for another name. */
 CPEEK_PUBLIC int32_t cpeek_set(struct cpeek_session *session, const char *name, uint64_t value);
 
 /* ---- Commands -------------------------------------------------------------------------------------------------- */

@@ -56,10 +56,8 @@ struct cpeek_session *cpeek_create(void)
 {
 	struct cpeek_session *session = memory_calloc(1, sizeof(*session));
 
-	if (session) {
+	if (session)
 		session->thread = SIZE_MAX;
-		session->limits = (struct limits){.elements = 200, .string = 1000, .depth = 8};
-	}
 	return session;
 }
 
@@ -175,17 +173,19 @@ int32_t cpeek_select_thread(struct cpeek_session *session, uint64_t native_id)
 
 int32_t cpeek_set(struct cpeek_session *session, const char *name, uint64_t value)
 {
-	if (strcmp(name, "elements") == 0)
-		session->limits.elements = value;
-	else if (strcmp(name, "string") == 0)
-		session->limits.string = value;
-	else if (strcmp(name, "depth") == 0)
-		session->limits.depth = value;
-	else if (strcmp(name, "width") == 0)
+	uint64_t *limit;
+	unsigned bit;
+
+	if (strcmp(name, "width") == 0) {
 		session->width = value > UINT16_MAX ? UINT16_MAX : (unsigned)value;
-	else
+	} else if (session_find_limit(session, name, strlen(name), &limit, &bit)) {
+		*limit = value;
+		session->limits_given |= bit;
+	} else {
 		return error_set(&session->error, CPEEK_USAGE,
-				 "there is no setting \"%.80s\"; there are elements, string, depth and width", name);
+				 "there is no setting \"%.80s\"; there are elements, string, depth, total and width",
+				 name);
+	}
 	return CPEEK_OK;
 }
 

@@ -110,24 +110,16 @@ static size_t option_index(const struct command *command, struct word word)
 	return SIZE_MAX;
 }
 
-static enum cpeek_status take_option(struct error *error, const struct command *command, size_t index,
-				     struct word word, char **at, struct arguments *arguments)
+/* The value of an option: behind its "=", or the next word, without its quotes. */
+static enum cpeek_status take_value(struct error *error, const struct command *command, const char *name,
+				    struct word word, char **at, char **ret)
 {
-	const struct cpeek_argument *argument = &command->description.arguments[index];
 	char *equals = memchr(word.text, '=', word.length);
-
-	if (argument->kind == CPEEK_ARGUMENT_FLAG) {
-		if (equals)
-			return error_set(error, CPEEK_USAGE, "%s takes no value; usage: %s", argument->name,
-					 command->description.usage);
-		arguments->items[index].given = true;
-		return CPEEK_OK;
-	}
 	struct word value =
 		equals ? (struct word){equals + 1, (size_t)(word.text + word.length - equals - 1)} : next_word(at);
+
 	if (value.length == 0)
-		return error_set(error, CPEEK_USAGE, "%s needs a value; usage: %s", argument->name,
-				 command->description.usage);
+		return error_set(error, CPEEK_USAGE, "%s needs a value; usage: %s", name, command->description.usage);
 	if (*at == value.text + value.length && **at)
 		(*at)++;
 	if (value.length >= 2 && (*value.text == '"' || *value.text == '\'') &&
@@ -136,7 +128,47 @@ static enum cpeek_status take_option(struct error *error, const struct command *
 		value.length -= 2;
 	}
 	value.text[value.length] = '\0';
-	return set_argument(error, command, index, value.text, arguments);
+	*ret = value.text;
+	return CPEEK_OK;
+}
+
+static enum cpeek_status take_option(struct error *error, const struct command *command, size_t index,
+				     struct word word, char **at, struct arguments *arguments)
+{
+	const struct cpeek_argument *argument = &command->description.arguments[index];
+	char *value;
+
+	if (argument->kind == CPEEK_ARGUMENT_FLAG) {
+		if (memchr(word.text, '=', word.length))
+			return error_set(error, CPEEK_USAGE, "%s takes no value; usage: %s", argument->name,
+					 command->description.usage);
+		arguments->items[index].given = true;
+		return CPEEK_OK;
+	}
+	TRY(take_value(error, command, argument->name, word, at, &value));
+	return set_argument(error, command, index, value, arguments);
+}
+
+/* "--elements N" and the other limits, which every command takes. NOT_FOUND when it is none of them. */
+static enum cpeek_status take_limit(struct cpeek_session *session, const struct command *command, struct word word,
+				    char **at)
+{
+	const char *equals = memchr(word.text, '=', word.length);
+	const size_t length = equals ? (size_t)(equals - word.text) : word.length;
+	char *value, *end;
+	uint64_t *limit;
+	unsigned bit;
+
+	if (length < 2 || memcmp(word.text, "--", 2) != 0 ||
+	    !session_find_limit(session, word.text + 2, length - 2, &limit, &bit))
+		return CPEEK_NOT_FOUND;
+	TRY(take_value(&session->error, command, "a limit", word, at, &value));
+	*limit = strtoull(value, &end, 0);
+	session->limits_given |= bit;
+	if (*value < '0' || *value > '9' || *end)
+		return error_set(&session->error, CPEEK_USAGE, "%.*s takes a number, 0 for no limit, not \"%.80s\"",
+				 (int)length, word.text, value);
+	return CPEEK_OK;
 }
 
 /* Cuts line up. Options may stand anywhere; rest is compacted in place. */
@@ -157,13 +189,23 @@ static enum cpeek_status parse(struct cpeek_session *session, const struct comma
 		size_t option = option_index(command, word);
 		if (word_is(word, "--json")) {
 			session->json = true;
-		} else if (option != SIZE_MAX) {
+			continue;
+		}
+		if (option != SIZE_MAX) {
 			TRY(take_option(&session->error, command, option, word, &at, &arguments));
-		} else if (rest == SIZE_MAX || (word.length > 2 && memcmp(word.text, "--", 2) == 0)) {
+			continue;
+		}
+		enum cpeek_status status = take_limit(session, command, word, &at);
+		if (status == CPEEK_OK)
+			continue;
+		if (status != CPEEK_NOT_FOUND)
+			return status;
+		if (rest == SIZE_MAX || (word.length > 2 && memcmp(word.text, "--", 2) == 0)) {
 			return error_set(&session->error, CPEEK_USAGE, "%s does not take \"%.*s\"; usage: %s",
 					 command->description.name, word.length > 80 ? 80 : (int)word.length,
 					 word.text, command->description.usage);
-		} else if (!rest_start) {
+		}
+		if (!rest_start) {
 			rest_start = word.text;
 			rest_end = word.text + word.length;
 		} else {
@@ -247,6 +289,9 @@ enum cpeek_status command_run(struct cpeek_session *session, const char *line, u
 	session->partial = false;
 	session->json = format & CPEEK_JSON;
 	session->error.text[0] = '\0';
+	/* The limits of this line end with it. */
+	const struct limits limits = session->limits;
+	const unsigned limits_given = session->limits_given;
 	enum cpeek_status status;
 	if (!command)
 		status = error_set(&session->error, CPEEK_USAGE, "there is no command \"%.*s\"",
@@ -257,6 +302,8 @@ enum cpeek_status command_run(struct cpeek_session *session, const char *line, u
 		status = parse(session, command, at, &arguments);
 	if (status == CPEEK_OK)
 		status = run_parsed(session, command, &arguments, format, write, arg);
+	session->limits = limits;
+	session->limits_given = limits_given;
 	memory_free(copy);
 	/* A failure whose author left no sentence still gets one. */
 	if (status != CPEEK_OK && status != CPEEK_PARTIAL && !session->error.text[0])

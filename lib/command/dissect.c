@@ -3,22 +3,22 @@
  */
 #include "command/dissect.h"
 #include "command/command.h"
+#include "command/page.h"
 #include "command/show.h"
+#include "heap/place_dissect.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum {
-	ARGUMENT_FULL,
-	ARGUMENT_EXPR,
-};
+enum { ARGUMENT_FULL, ARGUMENT_HTML, ARGUMENT_EXPR };
 
 enum {
 	LINE_BYTES = 8,       /* of memory in one line */
 	JSON_BYTES = 1 << 16, /* of one row in JSON; more are not copied */
 	TEXT_LINES = 8,       /* of one row: a long text is shown by its beginning */
 	BRIEF_TOTAL = 60,     /* bytes of the repr of an object that is pointed at */
-	NAME_WIDTH = 28,      /* columns, at most, before a longer name pushes its line */
+	TITLE_TOTAL = 200,
+	NAME_WIDTH = 28, /* columns, at most, before a longer name pushes its line */
 	VALUE_WIDTH = 24,
 };
 
@@ -400,6 +400,59 @@ enum cpeek_status dissection_show(struct cpeek_session *session, struct sink *si
 
 /* ---- The command ---- */
 
+static enum cpeek_status write_page(struct cpeek_session *session, struct sink *sink,
+				    const struct dissection *dissection, const struct object *object, const char *path)
+{
+	const struct limits limits = {.elements = 20, .string = 100, .depth = 3, .total = TITLE_TOTAL};
+	struct rendering rendering;
+	struct strbuf title = {0};
+
+	strbuf_printf(&title, "%s at 0x%" PRIx64 ": ", object->type->name, object->address);
+	enum cpeek_status status = render_repr(session->objects, object->address, &limits, false, &title, &rendering);
+	if (status == CPEEK_OK)
+		status = page_write(session, dissection, strbuf_text(&title), path);
+	strbuf_deinit(&title);
+	if (status == CPEEK_OK) {
+		sink_string(sink, "html", path);
+		sink_span(sink, SINK_FAINT, "drawn in ");
+		sink_span(sink, SINK_PLACE, path);
+		sink_line(sink, NULL);
+	}
+	return status;
+}
+
+/* Where the object's memory comes from, behind the block that shows it. */
+static enum cpeek_status add_place(struct cpeek_session *session, struct dissection *dissection, target_addr address)
+{
+	struct place place;
+
+	enum cpeek_status status = place_find(session->objects, address, &place);
+	if (status == CPEEK_NO_MEMORY || status == CPEEK_CANCELLED)
+		return status;
+	dissect_open_facts(dissection);
+	if (status == CPEEK_OK)
+		place_dissect(session->objects, &place, address, dissection);
+	else
+		dissect_fact_text(dissection, "lives in", "not known: nothing is mapped there");
+	dissect_lift(dissection);
+	return dissection->no_memory ? CPEEK_NO_MEMORY : CPEEK_OK;
+}
+
+static enum cpeek_status refuse(struct cpeek_session *session, enum cpeek_status status, target_addr address)
+{
+	struct place place;
+
+	strbuf_clear(&session->text);
+	if (place_find(session->objects, address, &place) == CPEEK_OK) {
+		place_put(session->objects, &place, &session->text);
+		if (place.on_freelist)
+			strbuf_printf(&session->text, "; on the free list of %s objects", place.freelist.name);
+		return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there, but %s",
+				 address, strbuf_text(&session->text));
+	}
+	return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there", address);
+}
+
 static enum cpeek_status run(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)
 {
 	const struct limits limits = show_limits(session, arguments->items[ARGUMENT_FULL].given ? SHOW_FULL : 0);
@@ -410,14 +463,17 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	TRY(expression_evaluate(session, arguments->items[ARGUMENT_EXPR].text, &address));
 	enum cpeek_status status = object_read(session->objects, address, &object);
 	if (status != CPEEK_OK)
-		return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there",
-				 address);
+		return refuse(session, status, address);
 	sink_object(sink, NULL);
 	sink_address(sink, "address", address);
 	sink_string(sink, "type", object.type->name);
 	status = object_dissect(&object, &limits, &dissection);
 	if (status == CPEEK_OK)
+		status = add_place(session, &dissection, address);
+	if (status == CPEEK_OK)
 		status = dissection_show(session, sink, &dissection);
+	if (status == CPEEK_OK && arguments->items[ARGUMENT_HTML].given)
+		status = write_page(session, sink, &dissection, &object, arguments->items[ARGUMENT_HTML].text);
 	sink_end(sink);
 	dissection_deinit(&dissection);
 	return status;
@@ -425,6 +481,8 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 
 static const struct cpeek_argument arguments[] = {
 	[ARGUMENT_FULL] = {"--full", "in full, not cut at the limits", CPEEK_ARGUMENT_FLAG, 0},
+	[ARGUMENT_HTML] = {"--html", "a file that gets the drawing as one self-contained page", CPEEK_ARGUMENT_STRING,
+			   0},
 	[ARGUMENT_EXPR] = {"EXPR", "as for print", CPEEK_ARGUMENT_REST, 1},
 };
 
@@ -432,7 +490,7 @@ const struct command command_dissect = {
 	.description =
 		{
 			.name = "dissect",
-			.usage = "dissect [--full] EXPR",
+			.usage = "dissect [--full] [--html FILE] EXPR",
 			.summary = "An object's memory, byte by byte, and how the structure works",
 			.help = "Shows the memory of the object that EXPR names: for each field its offset, its "
 				"bytes, what "

@@ -13,6 +13,8 @@ struct parser {
 	struct cpeek_session *session;
 	const char *text; /* the whole, for messages */
 	const char *at;
+	struct object_member *field;      /* NULL: the answer must be an object */
+	struct strbuf *field_text;
 };
 
 static enum cpeek_status usage(const struct parser *parser)
@@ -178,6 +180,34 @@ static enum cpeek_status find_attribute(struct cpeek_session *session, target_ad
 	return attribute_find(&object, name, length, ret);
 }
 
+/* What the object's C structure tells, which goes before what its class has: the getter of the same name. NOT_FOUND. The
+ * address becomes 0 for what is no object. */
+static enum cpeek_status find_member(struct parser *parser, target_addr *address, const char *name, size_t length)
+{
+	struct cpeek_session *session = parser->session;
+	const struct limits limits = {.string = 0};
+	struct strbuf text = {0};
+	struct object object;
+	struct object_member member;
+
+	TRY(object_read(session->objects, *address, &object));
+	if (object.type->flags & TYPE_TYPE_SUBCLASS)
+		return CPEEK_NOT_FOUND;
+	enum cpeek_status status = member_find(&object, name, length, &limits, &member, &text);
+	if (status == CPEEK_OK && !member.object && !parser->field)
+		status = error_set(&session->error, CPEEK_USAGE, "\"%.200s\": %s is no object but a field of one: print "
+				   "shows it", parser->text, member.name);
+	if (status == CPEEK_OK) {
+		*address = member.object;
+		if (!member.object) {
+			*parser->field = member;
+			strbuf_append(parser->field_text, strbuf_text(&text), text.length);
+		}
+	}
+	strbuf_deinit(&text);
+	return status;
+}
+
 static enum cpeek_status parse_attribute(struct parser *parser, target_addr *address)
 {
 	const char *name = ++parser->at;
@@ -185,7 +215,9 @@ static enum cpeek_status parse_attribute(struct parser *parser, target_addr *add
 
 	if (length == 0)
 		return usage(parser);
-	enum cpeek_status status = find_attribute(parser->session, *address, name, length, address);
+	enum cpeek_status status = find_member(parser, address, name, length);
+	if (status != CPEEK_OK && status != CPEEK_USAGE && recoverable(parser->session->objects, status))
+		status = find_attribute(parser->session, *address, name, length, address);
 	if (status == CPEEK_NOT_FOUND)
 		return error_set(&parser->session->error, status, "%.*s has no attribute '%.*s' in memory",
 				 (int)(name - 1 - parser->text > 200 ? 200 : name - 1 - parser->text), parser->text,
@@ -293,7 +325,7 @@ static enum cpeek_status parse_path(struct parser *parser, target_addr *ret)
 		TRY(parse_debugger(parser, &address));
 	else
 		TRY(parse_name(parser, &address));
-	while (*parser->at == '.' || *parser->at == '[')
+	while (address && (*parser->at == '.' || *parser->at == '['))
 		TRY(*parser->at == '.' ? parse_attribute(parser, &address) : parse_item(parser, &address));
 	parser->at += strspn(parser->at, " ");
 	if (*parser->at)
@@ -302,9 +334,10 @@ static enum cpeek_status parse_path(struct parser *parser, target_addr *ret)
 	return CPEEK_OK;
 }
 
-enum cpeek_status expression_evaluate(struct cpeek_session *session, const char *text, target_addr *ret)
+static enum cpeek_status evaluate(struct cpeek_session *session, const char *text, target_addr *ret,
+				  struct object_member *field, struct strbuf *field_text)
 {
-	struct parser parser = {session, text, text};
+	struct parser parser = {session, text, text, field, field_text};
 	const uint64_t failures = session_failures(session);
 
 	enum cpeek_status status = parse_path(&parser, ret);
@@ -319,4 +352,15 @@ enum cpeek_status expression_evaluate(struct cpeek_session *session, const char 
 		return error_set(&session->error, status, "cannot follow \"%.200s\": what lies there is no object",
 				 text);
 	return status;
+}
+
+enum cpeek_status expression_evaluate(struct cpeek_session *session, const char *text, target_addr *ret)
+{
+	return evaluate(session, text, ret, NULL, NULL);
+}
+
+enum cpeek_status expression_evaluate_field(struct cpeek_session *session, const char *text, target_addr *ret,
+					    struct object_member *ret_field, struct strbuf *field)
+{
+	return evaluate(session, text, ret, ret_field, field);
 }

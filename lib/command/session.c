@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "command/builds.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,30 @@ void session_forget(struct cpeek_session *session)
 	forget_stack(session);
 	session->frame = frame;
 	objects_forget(session->objects);
+}
+
+bool session_find_limit(struct cpeek_session *session, const char *name, size_t length, uint64_t **ret,
+			unsigned *ret_bit)
+{
+	const struct {
+		const char *name;
+		uint64_t *limit;
+		unsigned bit;
+	} limits[] = {
+		{"elements", &session->limits.elements, SESSION_ELEMENTS},
+		{"string", &session->limits.string, SESSION_STRING},
+		{"depth", &session->limits.depth, SESSION_DEPTH},
+		{"total", &session->limits.total, SESSION_TOTAL},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		if (strlen(limits[i].name) != length || memcmp(limits[i].name, name, length) != 0)
+			continue;
+		*ret = limits[i].limit;
+		*ret_bit = limits[i].bit;
+		return true;
+	}
+	return false;
 }
 
 void session_close(struct cpeek_session *session)
@@ -122,6 +147,35 @@ static enum cpeek_status check_flavour(struct cpeek_session *session)
 	return status == CPEEK_NO_MEMORY ? error_set(&session->error, status, "out of memory") : CPEEK_OK;
 }
 
+/* sys.path[0]: pymain_run_python() in Modules/main.c, before it PySys_SetArgvEx() in Python/sysmodule.c. */
+static enum cpeek_status find_main_folder(struct cpeek_session *session, struct strbuf *out)
+{
+	struct objects *objects = session->objects;
+	struct object path;
+	struct items items;
+	struct item item;
+	target_addr address;
+
+	if (!session->python->interpreter_count)
+		return CPEEK_NOT_FOUND;
+	TRY(dict_find(objects, session->python->interpreters[0].sysdict, "path", 4, &address));
+	TRY(object_read(objects, address, &path));
+	TRY(items_start(&path, &items));
+	TRY(items_next(&items, &item));
+	return str_read(objects, item.value, PATH_MAX, out, NULL);
+}
+
+static enum cpeek_status use_main_folder(struct cpeek_session *session)
+{
+	struct strbuf folder = {0};
+
+	enum cpeek_status status = find_main_folder(session, &folder);
+	if (status == CPEEK_OK && strbuf_text(&folder)[0] == '/')
+		status = source_use_folder(session->source, strbuf_text(&folder));
+	strbuf_deinit(&folder);
+	return status == CPEEK_NO_MEMORY ? error_set(&session->error, status, "out of memory") : CPEEK_OK;
+}
+
 static enum cpeek_status open_objects(struct cpeek_session *session, const struct cpeek_open_options *options)
 {
 	TRY(builds_check_executable(session, options));
@@ -137,6 +191,8 @@ static enum cpeek_status open_objects(struct cpeek_session *session, const struc
 		return error_set(&session->error, CPEEK_NO_MEMORY, "out of memory");
 	if (session->target->kind == TARGET_LIVE)
 		source_use_process(session->source, session->target->proc_id);
+	else if (session->target->kind == TARGET_CORE)
+		TRY(use_main_folder(session));
 	session->thread = first_thread(session->python);
 	return CPEEK_OK;
 }

@@ -4,16 +4,20 @@
 #ifndef COMMAND_SESSION_H
 #define COMMAND_SESSION_H
 
+#include "object/member.h"
 #include "object/render.h"
 #include "sink/sink.h"
 #include "stack/source.h"
 #include "stack/stack.h"
 
+enum session_limit { SESSION_ELEMENTS = 1, SESSION_STRING = 2, SESSION_DEPTH = 4, SESSION_TOTAL = 8 };
+
 struct cpeek_session {
 	struct error error;
 	struct strbuf sentence; /* error, made safe for a terminal: what cpeek_error() answers */
 	struct cpeek_host host;
-	struct limits limits;
+	struct limits limits;  /* of those that were given */
+	unsigned limits_given; /* bits of enum session_limit: the others are at their defaults (show_limits()) */
 	unsigned width;
 
 	struct target *target; /* NULL: nothing is open */
@@ -35,6 +39,9 @@ struct cpeek_session {
 	struct strbuf text; /* for values and names on their way to the sink */
 };
 
+/* Whether there is a limit of that name, of length bytes: where it is kept, and its bit. */
+bool session_find_limit(struct cpeek_session *session, const char *name, size_t length, uint64_t **ret,
+			unsigned *ret_bit);
 /* Closes the target; the session may be opened again. */
 void session_close(struct cpeek_session *session);
 /* Takes over a target: finds its Python, selects a thread. On failure the target is destroyed. */
@@ -60,5 +67,9 @@ bool session_cancelled(struct cpeek_session *session);
 /* The object that an expression names: an address, a debugger expression, a type or module, or a path in the
  * selected frame. NOT_FOUND, USAGE, FAULT, with the reason in session->error. */
 enum cpeek_status expression_evaluate(struct cpeek_session *session, const char *text, target_addr *ret);
+/* The same for what may end in a field that is no object (sock.fd): then *ret_field and field tell it (member_next()), and
+ * *ret is 0. */
+enum cpeek_status expression_evaluate_field(struct cpeek_session *session, const char *text, target_addr *ret,
+					    struct object_member *ret_field, struct strbuf *field);
 
 #endif

@@ -6,31 +6,48 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum {
-	JSON_TOTAL = 64 << 20, /* bytes of one value's text where no other limit is in force */
-	TEXT_TOTAL = 16 << 10,
-	BRIEF_TOTAL = 1000, /* a dozen lines of a terminal for one variable */
-};
+/* What holds for a limit that was not given. */
+static const struct limits in_text = {.elements = 200, .string = 1000, .depth = 8, .total = 16 << 10};
+/* A dozen lines of a terminal for one variable. */
+static const struct limits in_brief = {.elements = 20, .string = 200, .depth = 2, .total = 1000};
+/* Everything. Only what a program shares over and over, so that its text has no end, is cut. */
+static const struct limits in_json = {.repeats = 64 << 20};
 
-/* A part of a limit, but never none: 0 would lift it. */
-static uint64_t fraction(uint64_t limit, uint64_t divisor)
+/* A total must not be in the way of larger limits; where one is lifted, it is not. */
+static void raise_total(struct limits *limits, uint64_t given, uint64_t bytes_each)
 {
-	return (limit + divisor - 1) / divisor;
+	uint64_t total;
+
+	if (given == 0)
+		limits->total = 0;
+	else if (limits->total && !__builtin_mul_overflow(given, bytes_each, &total) && total > limits->total)
+		limits->total = total;
 }
 
 struct limits show_limits(const struct cpeek_session *session, unsigned what)
 {
-	struct limits limits = session->limits;
+	enum { ELEMENT_BYTES = 64, CHARACTER_BYTES = 4 };
+	const struct limits *given = &session->limits;
+	const unsigned bits = session->limits_given;
+	struct limits limits = {0};
 
-	if (session->json || what & SHOW_FULL)
-		return (struct limits){.total = JSON_TOTAL};
-	limits.total = TEXT_TOTAL;
-	if (what & SHOW_BRIEF) {
-		limits.elements = fraction(limits.elements, 10);
-		limits.string = fraction(limits.string, 5);
-		limits.depth = fraction(limits.depth, 5);
-		limits.total = BRIEF_TOTAL;
+	if (!(what & SHOW_FULL)) {
+		limits = session->json ? in_json : what & SHOW_BRIEF ? in_brief : in_text;
+		if (bits & SESSION_ELEMENTS) {
+			limits.elements = given->elements;
+			raise_total(&limits, given->elements, ELEMENT_BYTES);
+		}
+		if (bits & SESSION_STRING) {
+			limits.string = given->string;
+			raise_total(&limits, given->string, CHARACTER_BYTES);
+		}
+		if (bits & SESSION_DEPTH)
+			limits.depth = given->depth;
+		if (bits & SESSION_TOTAL)
+			limits.total = given->total;
 	}
+	limits.hex = what & SHOW_HEX;
+	limits.members = what & SHOW_MEMBERS;
 	return limits;
 }
 
@@ -39,19 +56,21 @@ static const char *error_kind(enum cpeek_status status)
 	return status == CPEEK_FAULT ? "unreadable" : "corrupt";
 }
 
-enum cpeek_status show_value(struct cpeek_session *session, struct sink *sink, target_addr address, unsigned what,
-			     struct strbuf *text)
+static bool show_piece(void *arg, const struct strbuf *text)
 {
-	struct limits limits = show_limits(session, what);
+	struct sink *sink = arg;
+
+	sink_text_add(sink, strbuf_text(text), text->length);
+	sink_span_bytes(sink, SINK_VALUE, strbuf_text(text), text->length);
+	return !sink_failed(sink);
+}
+
+enum cpeek_status show_value(struct cpeek_session *session, struct sink *sink, target_addr address, unsigned what)
+{
+	const struct limits limits = show_limits(session, what);
 	struct rendering rendering;
 	struct object object;
-	struct strbuf *repr = text ? text : &session->text;
 
-	if (!text)
-		strbuf_clear(repr);
-	const size_t before = repr->length;
-	/* Attributes stand in the text only: JSON's repr is what CPython's repr() says. */
-	TRY(render_repr(session->objects, address, &limits, !session->json, repr, &rendering));
 	sink_address(sink, "address", address);
 	enum cpeek_status status = object_read(session->objects, address, &object);
 	if (status == CPEEK_NO_MEMORY)
@@ -60,7 +79,14 @@ enum cpeek_status show_value(struct cpeek_session *session, struct sink *sink, t
 		sink_string(sink, "type", object.type->name);
 	else
 		sink_null(sink, "type");
-	sink_bytes(sink, "repr", strbuf_text(repr) + before, repr->length - before);
+	strbuf_clear(&session->text);
+	sink_text_begin(sink, "repr");
+	/* Attributes stand in the text only: JSON's repr is what CPython's repr() says. */
+	status = render_stream(session->objects, address, &limits, !session->json, &session->text, show_piece, sink,
+			       &rendering);
+	sink_text_end(sink);
+	if (status != CPEEK_OK)
+		return sink_failed(sink) ? CPEEK_OK : status; /* the sink has its own say */
 	if (rendering.truncated)
 		sink_bool(sink, "truncated", true);
 	if (rendering.partial) {
@@ -79,7 +105,7 @@ enum cpeek_status show_value(struct cpeek_session *session, struct sink *sink, t
 enum cpeek_status show_variable(struct cpeek_session *session, struct sink *sink, target_addr name, target_addr value,
 				const char *indent, unsigned what)
 {
-	struct strbuf key = {0}, text = {0};
+	struct strbuf key = {0};
 
 	enum cpeek_status status = str_read(session->objects, name, 0, &key, NULL);
 	if (status == CPEEK_FAULT || status == CPEEK_CORRUPT) {
@@ -91,21 +117,115 @@ enum cpeek_status show_variable(struct cpeek_session *session, struct sink *sink
 		session->partial |= rendering.partial;
 	}
 	if (status == CPEEK_OK) {
-		sink_object(sink, strbuf_text(&key));
-		status = show_value(session, sink, value, what, &text);
-		sink_end(sink);
-	}
-	if (status == CPEEK_OK) {
 		sink_span(sink, SINK_PLAIN, indent);
 		sink_span_bytes(sink, SINK_NAME, strbuf_text(&key), key.length);
 		sink_span(sink, SINK_FAINT, " = ");
-		sink_span_bytes(sink, SINK_VALUE, strbuf_text(&text), text.length);
+		sink_object(sink, strbuf_text(&key));
+		status = show_value(session, sink, value, what);
+		sink_end(sink);
 		sink_line(sink, NULL);
-		if (strbuf_failed(&key) || strbuf_failed(&text))
+		if (strbuf_failed(&key))
 			status = CPEEK_NO_MEMORY;
 	}
 	strbuf_deinit(&key);
+	return status;
+}
+
+void show_field(struct sink *sink, const struct object_member *field, const struct strbuf *text)
+{
+	sink_string(sink, "type", field->type);
+	sink_bytes(sink, "repr", strbuf_text(text), text->length);
+	sink_span_bytes(sink, SINK_VALUE, strbuf_text(text), text->length);
+}
+
+static enum cpeek_status show_attribute(struct cpeek_session *session, struct sink *sink, const char *name,
+					target_addr value)
+{
+	sink_object(sink, name);
+	enum cpeek_status status = show_value(session, sink, value, 0);
+	sink_end(sink);
+	return status;
+}
+
+static enum cpeek_status show_members(struct cpeek_session *session, struct sink *sink, const struct object *object)
+{
+	const struct limits limits = show_limits(session, 0);
+	struct strbuf text = {0};
+	struct object_member member;
+	uint64_t cursor = 0;
+	enum cpeek_status status;
+
+	while ((status = member_next(object, &limits, &cursor, &member, &text)) != CPEEK_END &&
+	       !status_is_fatal(status)) {
+		if (status != CPEEK_OK) {
+			session->partial = true;
+			sink_null(sink, member.name);
+		} else if (member.object) {
+			status = show_attribute(session, sink, member.name, member.object);
+			if (status != CPEEK_OK)
+				break;
+		} else {
+			sink_object(sink, member.name);
+			show_field(sink, &member, &text);
+			sink_end(sink);
+		}
+		strbuf_clear(&text);
+	}
 	strbuf_deinit(&text);
+	return status == CPEEK_END ? CPEEK_OK : status;
+}
+
+static enum cpeek_status show_slots(struct cpeek_session *session, struct sink *sink, const struct object *object)
+{
+	for (const struct type *type = object->type; type && type->python_class; type = type->base_type) {
+		for (size_t i = 0; i < type->member_count; i++) {
+			target_addr slot;
+			TRY(target_read_pointer(session->target, object->address + type->members[i].offset, &slot));
+			if (slot)
+				TRY(show_attribute(session, sink, type->members[i].name, slot));
+		}
+	}
+	return CPEEK_OK;
+}
+
+static enum cpeek_status show_dict(struct cpeek_session *session, struct sink *sink, const struct object *object)
+{
+	struct strbuf key = {0};
+	struct items items;
+	struct item item;
+
+	enum cpeek_status status = attributes_start(object, &items);
+	while (status == CPEEK_OK && (status = items_next(&items, &item)) == CPEEK_OK) {
+		strbuf_clear(&key);
+		status = str_read(session->objects, item.key, 0, &key, NULL);
+		if (status == CPEEK_OK && strbuf_failed(&key))
+			status = CPEEK_NO_MEMORY;
+		else if (status == CPEEK_OK)
+			status = show_attribute(session, sink, strbuf_text(&key), item.value);
+		else
+			status = objects_tolerate(session->objects, status); /* a key that is no str */
+	}
+	strbuf_deinit(&key);
+	return status == CPEEK_END || status == CPEEK_NOT_FOUND ? CPEEK_OK : status;
+}
+
+enum cpeek_status show_attributes(struct cpeek_session *session, struct sink *sink, target_addr address)
+{
+	struct object object;
+
+	if (object_read(session->objects, address, &object) != CPEEK_OK || object.type->flags & TYPE_TYPE_SUBCLASS)
+		return CPEEK_OK; /* its value says why */
+	sink_object(sink, "attributes");
+	enum cpeek_status status = show_members(session, sink, &object);
+	if (status == CPEEK_OK)
+		status = show_slots(session, sink, &object);
+	if (status == CPEEK_OK && object.type->python_class)
+		status = show_dict(session, sink, &object);
+	sink_end(sink);
+	if (status != CPEEK_OK && !status_is_fatal(status)) {
+		session->partial = true;
+		status = CPEEK_OK;
+	}
 	return status;
 }
 

@@ -9,16 +9,23 @@
 enum show_what {
 	SHOW_LOCALS = 1,
 	SHOW_FULL = 2,  /* no limits */
-	SHOW_BRIEF = 4, /* one of many values: a fraction of the limits */
+	SHOW_BRIEF = 4, /* one of many values: where the user gave no limits, in short */
+	SHOW_HEX = 8,   /* ints in hexadecimal */
+	SHOW_MEMBERS = 16, /* what C structures tell beside a repr */
 };
 
-/* The limits for values: the session's, a fraction of them with SHOW_BRIEF, none in JSON and with SHOW_FULL. */
+/* The limits for values: those that the user gave, and the defaults for the others. None with SHOW_FULL; by default
+ * none in JSON, but for the text of containers that it had before. */
 struct limits show_limits(const struct cpeek_session *session, unsigned what);
 
-/* The fields address, type, repr, and truncated, partial, error where they apply, into the open record; and, when
- * text is not NULL, the line that people read, appended to it. */
-enum cpeek_status show_value(struct cpeek_session *session, struct sink *sink, target_addr address, unsigned what,
-			     struct strbuf *text);
+/* The fields address, type, repr, and truncated, partial, error where they apply, into the open record; and, in the line
+ * that people read, the repr. */
+enum cpeek_status show_value(struct cpeek_session *session, struct sink *sink, target_addr address, unsigned what);
+/* A field of an object that is none itself: type and repr, and the same as people read it. */
+void show_field(struct sink *sink, const struct object_member *field, const struct strbuf *text);
+/* "attributes": what an object's C structure tells, its __slots__ and its __dict__, each as type and repr, and the address
+ * of what is an object. For JSON: in text they stand in the value. */
+enum cpeek_status show_attributes(struct cpeek_session *session, struct sink *sink, target_addr address);
 /* A frame: a JSON object, and its lines. index: shown as "#N" when it is not SIZE_MAX. */
 enum cpeek_status show_frame(struct cpeek_session *session, struct sink *sink, const struct frame *frame, size_t index,
 			     unsigned what);

@@ -3,8 +3,6 @@
  */
 #include "heap/heap.h"
 
-enum { GENERATIONS = 3 }; /* NUM_GENERATIONS, pycore_mem.h to 3.8, pycore_gc.h after */
-
 /* Low bits of _gc_next are flags in some versions and during a collection; none of them belongs to the address. */
 static const target_addr next_mask = ~(target_addr)3;
 
@@ -34,26 +32,33 @@ static enum cpeek_status walk_list(struct objects *objects, target_addr head, ad
 	return CPEEK_OK;
 }
 
+size_t gc_count_owners(const struct objects *objects)
+{
+	return layout_has(objects->layout, FIELD_PyInterpreterState_gc_generations) /* 3.9+ */
+		       ? objects->python->interpreter_count
+		       : 1;
+}
+
+enum cpeek_status gc_walk_list(struct objects *objects, size_t interpreter, unsigned list, address_fn found, void *arg,
+			       bool *ret_partial)
+{
+	target_addr first, permanent;
+
+	enum cpeek_status status = runtime_find_generations(objects->python, interpreter, &first, &permanent);
+	if (status == CPEEK_NOT_FOUND) {
+		*ret_partial = true;
+		return CPEEK_OK;
+	}
+	TRY(status);
+	const target_addr head =
+		list == GC_PERMANENT ? permanent : first + list * objects->layout->structs[STRUCT_gc_generation];
+	return head ? walk_list(objects, head, found, arg, ret_partial) : CPEEK_OK;
+}
+
 enum cpeek_status gc_walk(struct objects *objects, address_fn found, void *arg, bool *ret_partial)
 {
-	const struct python *python = objects->python;
-	const struct layout *layout = objects->layout;
-	const bool per_interpreter = layout_has(layout, FIELD_PyInterpreterState_gc_generations); /* 3.9+ */
-	const size_t owners = per_interpreter ? python->interpreter_count : 1;
-
-	for (size_t i = 0; i < owners; i++) {
-		target_addr first, permanent;
-		enum cpeek_status status = runtime_find_generations(python, i, &first, &permanent);
-		if (status == CPEEK_NOT_FOUND) {
-			*ret_partial = true;
-			continue;
-		}
-		TRY(status);
-		for (unsigned g = 0; g < GENERATIONS; g++)
-			TRY(walk_list(objects, first + g * layout->structs[STRUCT_gc_generation], found, arg,
-				      ret_partial));
-		if (permanent)
-			TRY(walk_list(objects, permanent, found, arg, ret_partial));
-	}
+	for (size_t i = 0; i < gc_count_owners(objects); i++)
+		for (unsigned list = 0; list <= GC_PERMANENT; list++)
+			TRY(gc_walk_list(objects, i, list, found, arg, ret_partial));
 	return CPEEK_OK;
 }

@@ -73,10 +73,8 @@ static target_addr first_block(const struct walk *walk, const uint8_t *bytes, ta
 	return slice + (block_size <= 64 ? 3 * block_size : block_size <= 512 ? block_size : 0);
 }
 
-/* Reads a page, which must be one of the slices of its segment, with its blocks inside it. debug_offset is how much of
- * a free block the allocator's debug hooks leave as it is: all up to ob_type, so that it tells where the object begins
- * in each block (tstate_mimalloc_bind() in Python/pystate.c). */
-static enum cpeek_status page_read(const struct walk *walk, target_addr address, struct page *ret)
+/* Reads a page, which must be one of the slices of its segment, with its blocks inside it. */
+static enum cpeek_status page_read_any(const struct walk *walk, target_addr address, struct page *ret)
 {
 	const struct layout *layout = walk->objects->layout;
 	const uint32_t size = layout->structs[STRUCT_mi_page_t];
@@ -104,11 +102,21 @@ static enum cpeek_status page_read(const struct walk *walk, target_addr address,
 
 	const target_addr first = segment + index * walk->slice_size,
 			  end = first + ret->slice_count * walk->slice_size;
-	if (ret->capacity > CAPACITY_MAX || ret->block_size == 0 || ret->object > ret->block_size ||
-	    ret->block_size - ret->object < layout->structs[STRUCT_PyObject] || ret->start < first ||
-	    ret->start > end || (end - ret->start) / ret->block_size < ret->capacity)
+	if (ret->capacity > CAPACITY_MAX || ret->block_size == 0 || ret->start < first || ret->start > end ||
+	    (end - ret->start) / ret->block_size < ret->capacity)
 		return CPEEK_CORRUPT;
 	memset(ret->free, 0, sizeof(ret->free));
+	return CPEEK_OK;
+}
+
+/* The same of a page of objects. debug_offset is how much of a free block the allocator's debug hooks leave as it is: all
+ * up to ob_type, so that it tells where the object begins in each block (tstate_mimalloc_bind() in Python/pystate.c). */
+static enum cpeek_status page_read(const struct walk *walk, target_addr address, struct page *ret)
+{
+	TRY(page_read_any(walk, address, ret));
+	if (ret->used && (ret->object > ret->block_size ||
+			  ret->block_size - ret->object < walk->objects->layout->structs[STRUCT_PyObject]))
+		return CPEEK_CORRUPT;
 	return CPEEK_OK;
 }
 
@@ -377,18 +385,19 @@ static enum cpeek_status walk_abandoned(struct walk *walk, target_addr interpret
 
 /* ---- All of it ---- */
 
-static enum cpeek_status walk_all(struct walk *walk)
+/* Threads newest first, as PyInterpreterState.threads links them. */
+static enum cpeek_status walk_interpreter(struct walk *walk, size_t interpreter)
 {
 	const struct python *python = walk->objects->python;
 
-	for (size_t i = 0; i < python->thread_count; i++)
-		TRY(walk_thread(walk, python->threads[i].tstate));
-	for (size_t i = 0; i < python->interpreter_count; i++)
-		TRY(walk_abandoned(walk, python->interpreters[i].address));
-	return CPEEK_OK;
+	for (size_t i = python->thread_count; i-- > 0;)
+		if (python->threads[i].interpreter == interpreter)
+			TRY(walk_thread(walk, python->threads[i].tstate));
+	return walk_abandoned(walk, python->interpreters[interpreter].address);
 }
 
-enum cpeek_status mimalloc_walk(struct objects *objects, address_fn found, void *arg, bool *ret_partial)
+static enum cpeek_status walk_interpreters(struct objects *objects, size_t first, size_t count, address_fn found,
+					   void *arg, bool *ret_partial)
 {
 	const struct layout *layout = objects->layout;
 	const uint32_t slices = layout->fields[FIELD_mi_segment_t_slices].size,
@@ -400,13 +409,98 @@ enum cpeek_status mimalloc_walk(struct objects *objects, address_fn found, void 
 			    .partial = &partial,
 			    .blocks_left = target_count_writable(objects->target, layout->structs[STRUCT_PyObject]),
 			    .slice_size = (uint64_t)layout->pointer_size << SLICE_SHIFT};
+	enum cpeek_status status = CPEEK_OK;
 
 	if (!layout_has(layout, FIELD__PyThreadStateImpl_mimalloc_heaps) || !size || slices < 2 * size ||
 	    !layout->structs[STRUCT_mi_page_queue_t])
 		return CPEEK_UNSUPPORTED;
 	walk.segment_size = (slices / size - 1) * walk.slice_size; /* one slice more than it has */
-	enum cpeek_status status = walk_all(&walk);
+	for (size_t i = first; status == CPEEK_OK && i < first + count; i++)
+		status = walk_interpreter(&walk, i);
 	map_deinit(&walk.seen);
 	*ret_partial |= partial;
 	return status;
+}
+
+/* ---- One block ---- */
+
+/* Whether a segment of mimalloc is there: of a thread that Python knows, or of one that has ended. */
+static bool is_segment(const struct walk *walk, target_addr segment)
+{
+	const struct python *python = walk->objects->python;
+	struct target *target = walk->objects->target;
+	const struct layout *layout = walk->objects->layout;
+	const struct layout_place thread = layout->fields[FIELD_mi_segment_t_thread_id];
+	const struct layout_place entries = layout->fields[FIELD_mi_segment_t_slice_entries];
+	uint8_t bytes[8];
+
+	if (!target_probe(target, segment + entries.offset_plus_1 - 1, bytes, entries.size))
+		return false;
+	const uint64_t count = runtime_get(target, entries, bytes);
+	if (count == 0 || count > walk->segment_size / walk->slice_size ||
+	    !target_probe(target, segment + thread.offset_plus_1 - 1, bytes, thread.size))
+		return false;
+	const uint64_t owner = runtime_get(target, thread, bytes);
+	for (size_t i = 0; i < python->thread_count; i++)
+		if (python->threads[i].thread_id == owner)
+			return true;
+	return owner == 0;
+}
+
+enum cpeek_status mimalloc_find(struct objects *objects, target_addr address, struct mimalloc_block *ret)
+{
+	static const enum layout_field lists[] = {FIELD_mi_page_t_free, FIELD_mi_page_t_local_free,
+						  FIELD_mi_page_t_xthread_free};
+	const struct layout *layout = objects->layout;
+	const uint32_t slices = layout->fields[FIELD_mi_segment_t_slices].size,
+		       size = layout->structs[STRUCT_mi_page_t];
+	bool partial = false;
+	struct walk walk = {.objects = objects,
+			    .partial = &partial,
+			    .slice_size = (uint64_t)layout->pointer_size << SLICE_SHIFT};
+	struct page page;
+	uint64_t offset, thread;
+
+	if (!size || slices < 2 * size || !layout_has(layout, FIELD_mi_page_t_slice_offset) ||
+	    !layout_has(layout, FIELD_mi_segment_t_slice_entries))
+		return CPEEK_NOT_FOUND;
+	walk.segment_size = (slices / size - 1) * walk.slice_size;
+	const target_addr segment = segment_of(&walk, address);
+	if (!is_segment(&walk, segment))
+		return CPEEK_NOT_FOUND;
+	const target_addr slice = segment + layout_offset(layout, FIELD_mi_segment_t_slices) +
+				  (address - segment) / walk.slice_size * size;
+	/* Bytes back to the page's first slice: mi_slice_first() in mimalloc/internal.h. */
+	TRY(field_read(objects, slice, FIELD_mi_page_t_slice_offset, &offset));
+	if (offset > slice - segment || page_read_any(&walk, slice - offset, &page) != CPEEK_OK || !page.used ||
+	    address < page.start || address >= page.start + page.capacity * page.block_size)
+		return CPEEK_NOT_FOUND;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		mark_free(&walk, &page, lists[i]);
+	TRY(field_read(objects, segment, FIELD_mi_segment_t_thread_id, &thread));
+	const uint64_t index = (address - page.start) / page.block_size;
+	*ret = (struct mimalloc_block){.segment = segment,
+				       .page = page.address,
+				       .start = page.start,
+				       .thread = thread,
+				       .tag = (unsigned)page.tag,
+				       .block_size = page.block_size,
+				       .capacity = page.capacity,
+				       .used = page.used,
+				       .index = index,
+				       .block = page.start + index * page.block_size,
+				       .free = page.free[index / 64] >> index % 64 & 1,
+				       .partial = partial};
+	return CPEEK_OK;
+}
+
+enum cpeek_status mimalloc_walk_interpreter(struct objects *objects, size_t interpreter, address_fn found, void *arg,
+					    bool *ret_partial)
+{
+	return walk_interpreters(objects, interpreter, 1, found, arg, ret_partial);
+}
+
+enum cpeek_status mimalloc_walk(struct objects *objects, address_fn found, void *arg, bool *ret_partial)
+{
+	return walk_interpreters(objects, 0, objects->python->interpreter_count, found, arg, ret_partial);
 }

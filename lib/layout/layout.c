@@ -61,6 +61,16 @@ static const struct {
 #undef HEADER
 };
 
+static const struct {
+	unsigned bit;
+	struct layout_range range;
+	const char *name;
+} type_flags[] = {
+#define TYPE_FLAG(bit, first_hex, last_hex, name) {(bit), {(first_hex), (last_hex)}, #name},
+#include "layout/type_flags.def"
+#undef TYPE_FLAG
+};
+
 enum { LAYOUT_COUNT = sizeof(layouts) / sizeof(layouts[0]) };
 
 const struct layout *layout_at(size_t index)
@@ -181,5 +191,14 @@ const char *layout_header(const struct layout *layout, enum layout_struct struct
 		if (headers[i].structure == structure && headers[i].range.first <= layout->range.first &&
 		    layout->range.first <= headers[i].range.last)
 			return headers[i].file;
+	return NULL;
+}
+
+const char *layout_type_flag(const struct layout *layout, unsigned bit)
+{
+	for (size_t i = 0; i < sizeof(type_flags) / sizeof(*type_flags); i++)
+		if (type_flags[i].bit == bit && type_flags[i].range.first <= layout->range.first &&
+		    layout->range.first <= type_flags[i].range.last)
+			return type_flags[i].name;
 	return NULL;
 }

@@ -108,5 +108,8 @@ enum layout_struct layout_field_struct(enum layout_field field);
 /* The file of CPython's sources that defines a structure in this layout's version ("Include/object.h"); NULL when
  * headers.def does not say. A static string. */
 const char *layout_header(const struct layout *layout, enum layout_struct structure);
+/* What CPython calls a bit of tp_flags in this layout's version, without Py_TPFLAGS_ ("HEAPTYPE"); NULL when it has no
+ * name. A static string. */
+const char *layout_type_flag(const struct layout *layout, unsigned bit);
 
 #endif

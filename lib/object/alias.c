@@ -6,6 +6,15 @@
 
 #include <string.h>
 
+static enum cpeek_status read_function_module(const struct object *function, struct strbuf *out)
+{
+	if (strcmp(function->type->tp_name, "function") != 0)
+		return CPEEK_OK;
+	const target_addr found = object_get(function, FIELD_PyFunctionObject_func_module);
+	const enum cpeek_status status = found ? str_read(function->objects, found, 0, out, NULL) : CPEEK_OK;
+	return status == CPEEK_CORRUPT ? CPEEK_OK : status; /* None */
+}
+
 /* getattr(object, "__module__") from memory; "" when there is none, or None. */
 static enum cpeek_status read_module(const struct object *object, struct strbuf *out)
 {
@@ -18,7 +27,14 @@ static enum cpeek_status read_module(const struct object *object, struct strbuf 
 		strbuf_puts(out, self->module);
 		return CPEEK_OK;
 	}
-	if (strcmp(object->type->tp_name, "function") == 0)
+	if (strcmp(object->type->tp_name, "typing.TypeAliasType") == 0) {
+		/* typealias_module(): that of the function that computes it, if it has none itself */
+		struct object function;
+		found = object_get(object, FIELD_typealiasobject_module);
+		if (!found && object_read(objects, object_get(object, FIELD_typealiasobject_compute_value),
+					  &function) == CPEEK_OK)
+			return read_function_module(&function, out);
+	} else if (strcmp(object->type->tp_name, "function") == 0)
 		found = object_get(object, FIELD_PyFunctionObject_func_module);
 	else if (strcmp(object->type->tp_name, "builtin_function_or_method") == 0)
 		found = object_get(object, FIELD_PyCFunctionObject_m_module);

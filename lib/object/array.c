@@ -2,18 +2,13 @@
  * array.array: C numbers of one kind, or characters, side by side.
  */
 #include "base/memory.h"
+#include "object/array.h"
 #include "object/class_name.h"
-#include "object/decoder.h"
 #include "object/number.h"
 
 #include <string.h>
 
-struct descr {
-	char typecode;
-	uint64_t itemsize;
-};
-
-static enum cpeek_status descr_read(const struct object *object, struct descr *ret)
+enum cpeek_status array_read_kind(const struct object *object, struct array_kind *ret)
 {
 	const target_addr descr = object_get(object, FIELD_arrayobject_ob_descr);
 	uint64_t typecode, itemsize;
@@ -28,20 +23,20 @@ static enum cpeek_status descr_read(const struct object *object, struct descr *r
 	return CPEEK_OK;
 }
 
-static void put_number(struct strbuf *out, struct descr descr, uint64_t bits)
+void array_put_number(struct strbuf *out, struct array_kind kind, uint64_t bits)
 {
-	const unsigned unused = (unsigned)(64 - 8 * descr.itemsize);
+	const unsigned unused = (unsigned)(64 - 8 * kind.itemsize);
 
-	if (descr.typecode == 'd') {
+	if (kind.typecode == 'd') {
 		double number;
 		memcpy(&number, &bits, sizeof(number));
 		number_put_float(out, number);
-	} else if (descr.typecode == 'f') {
+	} else if (kind.typecode == 'f') {
 		uint32_t half = (uint32_t)bits;
 		float number;
 		memcpy(&number, &half, sizeof(number));
 		number_put_float(out, (double)number);
-	} else if (strchr("bhilq", descr.typecode) && (int64_t)(bits << unused) < 0) {
+	} else if (strchr("bhilq", kind.typecode) && (int64_t)(bits << unused) < 0) {
 		strbuf_putc(out, '-');
 		number_put_small(out, -(uint64_t)((int64_t)(bits << unused) >> unused));
 	} else {
@@ -49,7 +44,7 @@ static void put_number(struct strbuf *out, struct descr descr, uint64_t bits)
 	}
 }
 
-static enum cpeek_status put_numbers(struct value *value, struct descr descr, const struct table *table,
+static enum cpeek_status put_numbers(struct value *value, struct array_kind kind, const struct table *table,
 				     uint64_t count)
 {
 	struct strbuf *out = value_buffer(value);
@@ -61,12 +56,12 @@ static enum cpeek_status put_numbers(struct value *value, struct descr descr, co
 
 	strbuf_putc(out, '[');
 	for (i = 0; i < count && !(limit && i >= limit); i++) {
-		status = table_read(table, i * descr.itemsize, (size_t)descr.itemsize, buffer, &bytes);
+		status = table_read(table, i * kind.itemsize, (size_t)kind.itemsize, buffer, &bytes);
 		if (status != CPEEK_OK)
 			break;
 		if (i)
 			strbuf_puts(out, ", ");
-		put_number(out, descr, target_get(table->target, bytes, (size_t)descr.itemsize));
+		array_put_number(out, kind, target_get(table->target, bytes, (size_t)kind.itemsize));
 	}
 	if (i < count && status == CPEEK_OK) {
 		strbuf_puts(out, ", ");
@@ -79,7 +74,7 @@ static enum cpeek_status put_numbers(struct value *value, struct descr descr, co
 }
 
 /* 'u' (wchar_t) and 'w' (3.13+): the text as a str would show it. */
-static enum cpeek_status put_text(struct value *value, const struct layout *layout, struct descr descr,
+static enum cpeek_status put_text(struct value *value, const struct layout *layout, struct array_kind kind,
 				  const struct table *table, uint64_t count)
 {
 	const uint64_t limit = value_limits(value)->string;
@@ -88,15 +83,15 @@ static enum cpeek_status put_text(struct value *value, const struct layout *layo
 	const uint8_t *bytes;
 
 	/* The last one before any memory is taken on the count's word. */
-	TRY(table_read(table, (shown - 1) * descr.itemsize, (size_t)descr.itemsize, buffer, &bytes));
+	TRY(table_read(table, (shown - 1) * kind.itemsize, (size_t)kind.itemsize, buffer, &bytes));
 	uint32_t *characters = memory_calloc((size_t)shown, sizeof(*characters));
 	if (!characters)
 		return CPEEK_NO_MEMORY;
 	enum cpeek_status status = CPEEK_OK;
 	for (uint64_t i = 0; i < shown && status == CPEEK_OK; i++) {
-		status = table_read(table, i * descr.itemsize, (size_t)descr.itemsize, buffer, &bytes);
+		status = table_read(table, i * kind.itemsize, (size_t)kind.itemsize, buffer, &bytes);
 		if (status == CPEEK_OK)
-			characters[i] = (uint32_t)target_get(table->target, bytes, (size_t)descr.itemsize);
+			characters[i] = (uint32_t)target_get(table->target, bytes, (size_t)kind.itemsize);
 	}
 	if (status == CPEEK_OK)
 		str_put_repr(value_buffer(value), layout, characters, (size_t)shown);
@@ -109,19 +104,19 @@ static enum cpeek_status put_text(struct value *value, const struct layout *layo
 /* array_repr() of Modules/arraymodule.c */
 static enum cpeek_status array_decode(const struct object *object, struct value *value)
 {
-	struct descr descr;
+	struct array_kind kind;
 	struct table table;
 
-	TRY(descr_read(object, &descr));
-	TRY(table_open(object->objects, object_get(object, FIELD_arrayobject_ob_item), object->ob_size, descr.itemsize,
+	TRY(array_read_kind(object, &kind));
+	TRY(table_open(object->objects, object_get(object, FIELD_arrayobject_ob_item), object->ob_size, kind.itemsize,
 		       &table));
-	value_format(value, "%s('%c'", class_name(object), descr.typecode);
+	value_format(value, "%s('%c'", class_name(object), kind.typecode);
 	if (object->ob_size) {
 		value_text(value, ", ");
-		if (descr.typecode == 'u' || descr.typecode == 'w')
-			TRY(put_text(value, object->objects->layout, descr, &table, (uint64_t)object->ob_size));
+		if (kind.typecode == 'u' || kind.typecode == 'w')
+			TRY(put_text(value, object->objects->layout, kind, &table, (uint64_t)object->ob_size));
 		else
-			TRY(put_numbers(value, descr, &table, (uint64_t)object->ob_size));
+			TRY(put_numbers(value, kind, &table, (uint64_t)object->ob_size));
 	}
 	value_text(value, ")");
 	return CPEEK_OK;
@@ -129,10 +124,10 @@ static enum cpeek_status array_decode(const struct object *object, struct value 
 
 static enum cpeek_status array_size(const struct object *object, uint64_t *ret)
 {
-	struct descr descr;
+	struct array_kind kind;
 
-	TRY(descr_read(object, &descr));
-	*ret = (uint64_t)object->type->basicsize + object_get(object, FIELD_arrayobject_allocated) * descr.itemsize;
+	TRY(array_read_kind(object, &kind));
+	*ret = (uint64_t)object->type->basicsize + object_get(object, FIELD_arrayobject_allocated) * kind.itemsize;
 	return CPEEK_OK;
 }
 
@@ -141,4 +136,5 @@ const struct object_type object_type_array = {
 	.structure = STRUCT_arrayobject,
 	.decode = array_decode,
 	.size = array_size,
+	.dissect = array_dissect,
 };

@@ -28,8 +28,7 @@ static enum cpeek_status find_in_dict(const struct object *object, const char *n
 	return status == CPEEK_END ? CPEEK_NOT_FOUND : status;
 }
 
-static enum cpeek_status find_in_members(const struct object *object, const char *name, size_t length,
-					 target_addr *ret)
+enum cpeek_status object_find_slot(const struct object *object, const char *name, size_t length, target_addr *ret)
 {
 	for (const struct type *type = object->type; type; type = type->base_type) {
 		for (size_t i = 0; i < type->member_count; i++) {
@@ -79,7 +78,7 @@ enum cpeek_status type_find_attribute(struct objects *objects, const struct type
 
 enum cpeek_status attribute_find(const struct object *object, const char *name, size_t length, target_addr *ret)
 {
-	enum cpeek_status status = find_in_members(object, name, length, ret);
+	enum cpeek_status status = object_find_slot(object, name, length, ret);
 	if (status == CPEEK_OK)
 		return status;
 	TRY(objects_tolerate(object->objects, status));

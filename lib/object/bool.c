@@ -17,4 +17,5 @@ const struct object_type object_type_bool = {
 	.structure = STRUCT_PyVarObject,
 	.decode = bool_decode,
 	.size = int_size,
+	.dissect = int_dissect,
 };

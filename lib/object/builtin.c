@@ -2,6 +2,7 @@
  * builtin_function_or_method: a C function, maybe bound to an instance or a module; builtin_method, which knows its
  * class too.
  */
+#include "object/definition_dissect.h"
 #include "object/lost_name.h"
 #include "object/phrase.h"
 
@@ -62,6 +63,7 @@ const struct object_type object_type_builtin = {
 	.structure = STRUCT_PyCFunctionObject,
 	.decode = builtin_decode,
 	.edges = builtin_edges,
+	.dissect = builtin_dissect,
 };
 
 const struct object_type object_type_builtin_method = {
@@ -69,4 +71,5 @@ const struct object_type object_type_builtin_method = {
 	.structure = STRUCT_PyCMethodObject,
 	.decode = builtin_decode,
 	.edges = builtin_method_edges,
+	.dissect = builtin_dissect,
 };

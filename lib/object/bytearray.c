@@ -44,4 +44,5 @@ const struct object_type object_type_bytearray = {
 	.decode = bytearray_decode,
 	.edges = bytearray_edges,
 	.size = bytearray_size,
+	.dissect = bytearray_dissect,
 };

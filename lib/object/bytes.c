@@ -89,6 +89,7 @@ const struct object_type object_type_bytes = {
 	.name = "bytes",
 	.structure = STRUCT_PyVarObject,
 	.decode = bytes_decode,
+	.dissect = bytes_dissect,
 };
 
 enum cpeek_status bytes_read_size(struct objects *objects, target_addr address, uint64_t *ret, uint64_t *ret_refcount)

@@ -18,5 +18,8 @@ enum cpeek_status bytes_put_slice(const struct objects *objects, target_addr add
 /* What sys.getsizeof() says of the bytes object at address, for whoever owns one and counts it in. FAULT, CORRUPT when
  * it is none: an object of another kind could count its owner in again. */
 enum cpeek_status bytes_read_size(struct objects *objects, target_addr address, uint64_t *ret, uint64_t *ret_refcount);
+/* Explain the memory of a bytes object and a bytearray. */
+enum cpeek_status bytes_dissect(const struct object *object, struct dissection *dissection);
+enum cpeek_status bytearray_dissect(const struct object *object, struct dissection *dissection);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * PyCapsule: a C pointer with a name.
  */
+#include "object/definition_dissect.h"
 #include "object/phrase.h"
 
 #include <inttypes.h>
@@ -46,9 +47,21 @@ static enum cpeek_status capsule_edges(const struct object *object, struct edges
 	return CPEEK_OK;
 }
 
+static enum cpeek_status capsule_dissect(const struct object *object, struct dissection *dissection)
+{
+	dissect_field(dissection, DISSECT_POINTER, FIELD_PyCapsule_pointer, "what it carries");
+	definition_string_field(dissection, object->address, FIELD_PyCapsule_name);
+	dissect_field(dissection, DISSECT_POINTER, FIELD_PyCapsule_context, "PyCapsule_GetContext()");
+	definition_function_field(dissection, object->address, FIELD_PyCapsule_destructor);
+	definition_function_field(dissection, object->address, FIELD_PyCapsule_traverse_func);
+	definition_function_field(dissection, object->address, FIELD_PyCapsule_clear_func);
+	return CPEEK_OK;
+}
+
 const struct object_type object_type_capsule = {
 	.name = "PyCapsule",
 	.structure = STRUCT_PyCapsule,
 	.decode = capsule_decode,
 	.edges = capsule_edges,
+	.dissect = capsule_dissect,
 };

@@ -4,7 +4,9 @@
 #include "object/bytes.h"
 #include "object/number.h"
 
+#include <elf.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum kind {
@@ -13,14 +15,14 @@ enum kind {
 	KIND_BOOL,
 	KIND_FLOAT,
 	KIND_DOUBLE,
+	KIND_LONG_DOUBLE, /* shown as a double */
 	KIND_BYTE,      /* bytes of length 1 */
 	KIND_CHARACTER, /* str of length 1 */
 	KIND_POINTER,   /* an int, None for NULL */
 	KIND_OBJECT,
 };
 
-/* formattable of Modules/_ctypes/cfield.c, but for strings, whose classes have reprs of their own, and long double,
- * which gets object's. How many bytes there are the object itself says. */
+/* formattable of Modules/_ctypes/cfield.c, but for strings, whose classes have reprs of their own. How many bytes there are the object itself says. */
 static const struct format {
 	char letter;
 	enum kind kind;
@@ -28,7 +30,7 @@ static const struct format {
 	{'b', KIND_SIGNED},    {'h', KIND_SIGNED},   {'i', KIND_SIGNED},   {'l', KIND_SIGNED},   {'q', KIND_SIGNED},
 	{'B', KIND_UNSIGNED},  {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED}, {'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},
 	{'?', KIND_BOOL},      {'f', KIND_FLOAT},    {'d', KIND_DOUBLE},   {'c', KIND_BYTE},     {'P', KIND_POINTER},
-	{'u', KIND_CHARACTER}, {'O', KIND_OBJECT},
+	{'u', KIND_CHARACTER}, {'O', KIND_OBJECT},   {'g', KIND_LONG_DOUBLE},
 };
 
 /* NOT_FOUND: none of those that are known. */
@@ -109,6 +111,48 @@ static void put_number(enum kind kind, uint64_t bits, unsigned size, struct strb
 	}
 }
 
+/* A long double of the target's machine, as PyFloat_FromDouble() makes it: x87's extended form (a 64-bit significand with
+ * its integer bit, a 15-bit exponent), IEEE's binary128, or a double. */
+static enum cpeek_status put_long_double(const struct object *object, struct value *value)
+{
+	enum { X87_BIAS = 16383, X87_I386 = 12, WIDE = 16, EXPONENT = 0x7fff };
+	struct target *target = object->objects->target;
+	const uint64_t size = object_get(object, FIELD_CDataObject_b_size);
+	const unsigned machine = object->objects->layout->machine;
+	const bool x87 = machine == EM_X86_64 || machine == EM_386;
+	uint8_t bytes[WIDE] = {0};
+	double number;
+
+	if (size != 8 && size != WIDE && !(x87 && size == X87_I386))
+		return CPEEK_CORRUPT;
+	TRY(target_read(target, object_get(object, FIELD_CDataObject_b_ptr), bytes, (size_t)size));
+	if (size == 8) {
+		const uint64_t bits = target_get(target, bytes, 8);
+		memcpy(&number, &bits, sizeof(number));
+	} else {
+		const bool big = target->big_endian;
+		const uint64_t low = target_get(target, bytes + (big ? 8 : 0), 8);
+		const uint64_t high = target_get(target, bytes + (big ? 0 : 8), 8);
+		const unsigned sign_exponent = (unsigned)(x87 ? high & 0xffff : high >> 48);
+		const int exponent = (int)(sign_exponent & EXPONENT);
+		/* Of binary128 the first 64 bits of the significand, its hidden bit, and whether more bits follow: as much
+		 * as rounding to a double can tell apart. */
+		const uint64_t hidden = exponent && !x87 ? (uint64_t)1 << 63 : 0;
+		const uint64_t fraction =
+			x87 ? low : hidden | (high & 0xffffffffffff) << 15 | low >> 49 | (low << 15 != 0);
+		if (exponent == EXPONENT)
+			number = fraction << 1 ? NAN : INFINITY;
+		else
+			number = ldexp((double)fraction, exponent - X87_BIAS - 63);
+		if (sign_exponent & 0x8000)
+			number = -number;
+	}
+	value_format(value, "%s(", object->type->tp_name);
+	number_put_float(value_buffer(value), number);
+	value_text(value, ")");
+	return CPEEK_OK;
+}
+
 /* object_repr() of Objects/typeobject.c, and what Simple_repr() writes for classes derived from c_int and the like. */
 static void put_default(const struct object *object, const char *name, struct value *value)
 {
@@ -132,6 +176,8 @@ static enum cpeek_status simple_decode(const struct object *object, struct value
 		return CPEEK_OK;
 	}
 	TRY(status);
+	if (kind == KIND_LONG_DOUBLE)
+		return put_long_double(object, value);
 	TRY(read_bits(object, &bits, &size));
 	if ((kind == KIND_DOUBLE && size != 8) || (kind == KIND_FLOAT && size != 4))
 		return CPEEK_CORRUPT;

@@ -104,10 +104,16 @@ static enum cpeek_status code_size(const struct object *object, uint64_t *ret)
 	return CPEEK_OK;
 }
 
+static enum cpeek_status code_dissect(const struct object *object, struct dissection *dissection)
+{
+	return object->objects->frames->dissect(object, dissection);
+}
+
 const struct object_type object_type_code = {
 	.name = "code",
 	.structure = STRUCT_PyObject, /* from 3.11 tp_basicsize leaves the instructions at its end out */
 	.decode = code_decode,
 	.edges = code_edges,
 	.size = code_size,
+	.dissect = code_dissect,
 };

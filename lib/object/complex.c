@@ -1,7 +1,7 @@
 /*
  * complex: two C doubles.
  */
-#include "object/decoder.h"
+#include "object/float.h"
 #include "object/number.h"
 
 #include <string.h>
@@ -21,4 +21,5 @@ const struct object_type object_type_complex = {
 	.name = "complex",
 	.structure = STRUCT_PyComplexObject,
 	.decode = complex_decode,
+	.dissect = complex_dissect,
 };

@@ -6,6 +6,8 @@
 #include "object/phrase.h"
 #include "object/type_object.h"
 
+#include <inttypes.h>
+
 enum { TYPE_DATA_ALIGN = 16 }; /* what PyObject_GetTypeData() rounds up to: alignof(max_align_t) */
 
 /* A format string, an array of dimensions, and one of the fields' types for libffi, which NULL ends. */
@@ -161,4 +163,27 @@ const struct object_type object_type_ctype_pointer = {
 	.type_in_edges = true,
 	.edges = pointer_edges,
 	.size = pointer_size,
+};
+
+/* PyCFuncPtr_repr() of Modules/_ctypes/_ctypes.c */
+static enum cpeek_status ctypes_function_decode(const struct object *object, struct value *value)
+{
+	value_format(value, "<%s object at 0x%" PRIx64 ">", object->type->tp_name, object->address);
+	return CPEEK_OK;
+}
+
+/* PyCFuncPtr_traverse() and what PyCData_traverse() adds */
+static const enum layout_field ctypes_function_fields[] = {
+	FIELD_PyCFuncPtrObject_callable,   FIELD_PyCFuncPtrObject_restype,  FIELD_PyCFuncPtrObject_checker,
+	FIELD_PyCFuncPtrObject_errcheck,   FIELD_PyCFuncPtrObject_argtypes, FIELD_PyCFuncPtrObject_converters,
+	FIELD_PyCFuncPtrObject_paramflags, FIELD_PyCFuncPtrObject_thunk,    FIELD_CDataObject_b_objects,
+	FIELD_CDataObject_b_base,          FIELD_PyObject_ob_type,
+};
+
+const struct object_type object_type_ctypes_function = {
+	.name = "_ctypes.PyCFuncPtr|_ctypes.CFuncPtr",
+	.structure = STRUCT_PyCFuncPtrObject,
+	.decode = ctypes_function_decode,
+	.fields = ctypes_function_fields,
+	.field_count = sizeof(ctypes_function_fields) / sizeof(*ctypes_function_fields),
 };

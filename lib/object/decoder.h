@@ -57,6 +57,10 @@ struct edges;
 /* Reports an edge; a target of 0 is dropped. */
 void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
 	       bool traversed);
+/* The same for a word of a frame that borrows: tp_traverse visits it, and the object has no reference for it, so that the
+ * collector does not subtract one. _PyGC_VisitStackRef(), 3.14 Python/gc.c, Python/gc_free_threading.c */
+void edges_add_borrowed(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
+			bool traversed);
 /* The object-holding field, traversed: nothing when this layout has none or it is NULL. */
 void edges_add_field(struct edges *edges, const struct object *object, enum layout_field field);
 /* The same for a field that is owned but that tp_traverse leaves out (str, code …). */
@@ -80,6 +84,10 @@ void value_object(struct value *value, target_addr address);
 /* The same as CPython shows it between Py_ReprEnter() and Py_ReprLeave() for that object: "..." when it is being
  * written already, and its guard (value_guard()) when it has one. */
 void value_object_entered(struct value *value, target_addr address);
+/* For a decoder that writes the parts of another object itself: Py_ReprEnter() and Py_ReprLeave() for that object.
+ * false: it is being written already, and there is nothing to leave. */
+bool value_enter(struct value *value, target_addr address);
+void value_leave(struct value *value, target_addr address);
 /* The items of this object (through its decoder's items and next), between open and close: "[", "]". empty is shown
  * instead of both when there are none (NULL: open and close). A tuple of one gets its comma from trailing = true. */
 void value_items(struct value *value, const char *open, const char *close, bool trailing);
@@ -92,12 +100,15 @@ enum { ARGUMENTS_FIRST = 1, ARGUMENTS_KEYWORDS = 2, ARGUMENTS_REST = 4 };
 void value_arguments(struct value *value, target_addr container, unsigned how);
 /* What stands for this object when it is met again inside itself: "[...]". Call it first. */
 void value_guard(struct value *value, const char *text);
+/* The same in two pieces: the name of its class, and what follows. */
+void value_guard_named(struct value *value, const char *name, const char *text);
 /* What stands for its items alone then. Call it first. */
 void value_guard_items(struct value *value, const char *text);
 /* A marker in place of something that cannot be had: <unreadable 0x7f…>, <corrupt …>; makes the answer partial. */
 void value_mark(struct value *value, enum cpeek_status status, target_addr address, const char *what);
 /* Something was cut by a limit: "… +4000 characters"; makes the answer truncated. */
 void value_cut(struct value *value, uint64_t count, const char *what);
+struct objects *value_objects(const struct value *value);
 /* The limits in force. */
 const struct limits *value_limits(const struct value *value);
 /* The text being built, for a decoder that appends scalars to it directly; valid before the first part is added. */
@@ -112,6 +123,8 @@ struct object_type {
 	enum layout_struct structure; /* tp_basicsize must cover it */
 	/* What repr() says. NULL: <module.T object at 0x…>. Errors are turned into a marker by the caller. */
 	enum cpeek_status (*decode)(const struct object *object, struct value *value);
+	/* Where its frame is, and the variables there, are shown behind its repr as attributes are. */
+	bool generator;
 	/* For containers: start an iteration; go to the next item (END after the last). NULL: not a container. */
 	enum cpeek_status (*items)(const struct object *object, struct items *ret);
 	enum cpeek_status (*next)(struct items *items, struct item *ret);
@@ -153,6 +166,8 @@ enum cpeek_status items_next(struct items *items, struct item *ret);
 enum cpeek_status attributes_start(const struct object *object, struct items *ret);
 /* One of them by name, slots and class attributes included; no descriptor is called. NOT_FOUND, FAULT, CORRUPT. */
 enum cpeek_status attribute_find(const struct object *object, const char *name, size_t length, target_addr *ret);
+/* What a member of its type, such as a slot, holds for it. NOT_FOUND when there is none of that name or it is not set. */
+enum cpeek_status object_find_slot(const struct object *object, const char *name, size_t length, target_addr *ret);
 /* The same along a type's own MRO: what its instances inherit. */
 enum cpeek_status type_find_attribute(struct objects *objects, const struct type *type, const char *name,
 				      size_t length, target_addr *ret);
@@ -163,6 +178,8 @@ enum cpeek_status type_find_attribute(struct objects *objects, const struct type
  * characters (0: all); *ret_cut gets how many more there are, if it is not NULL. CORRUPT when it is no str. */
 enum cpeek_status str_read(struct objects *objects, target_addr address, uint64_t limit, struct strbuf *out,
 			   uint64_t *ret_cut);
+/* Where a str object's characters are: *ret_length of them, of *ret_width bytes each (1, 2, 4). CORRUPT. */
+enum cpeek_status str_open(const struct object *object, struct table *ret, uint64_t *ret_length, unsigned *ret_width);
 /* repr() of a str's characters from start to end, of which only the first `most` need to come out. FAULT, CORRUPT; what
  * is in out by then stays. */
 enum cpeek_status str_put_slice(struct objects *objects, target_addr address, uint64_t start, uint64_t end,

@@ -3,6 +3,7 @@
  */
 #include "object/class_name.h"
 #include "object/dict.h"
+#include "object/dict_dissect.h"
 
 /* defdict_repr() of Modules/_collectionsmodule.c. Met inside itself it still shows its name and factory: only what the
  * dict holds is left out there. The factory is guarded twice, so that functools.partial shows as "...". */
@@ -11,7 +12,8 @@ static enum cpeek_status defaultdict_decode(const struct object *object, struct 
 	const target_addr factory = object_get(object, FIELD_defdictobject_default_factory);
 
 	value_guard_items(value, "{...}");
-	value_format(value, "%s(", class_name(object));
+	value_format(value, "%s(",
+		     layout_trait(object->objects->layout, TRAIT_REPR_OF_BASE) ? "defaultdict" : class_name(object));
 	if (factory)
 		value_object_entered(value, factory);
 	else
@@ -37,4 +39,5 @@ const struct object_type object_type_defaultdict = {
 	.next = dict_next,
 	.edges = defaultdict_edges,
 	.size = dict_size,
+	.dissect = dict_dissect,
 };

@@ -2,7 +2,7 @@
  * collections.deque: a chain of blocks, the first and the last of them not full.
  */
 #include "object/class_name.h"
-#include "object/decoder.h"
+#include "object/deque.h"
 
 #include <inttypes.h>
 
@@ -108,4 +108,5 @@ const struct object_type object_type_deque = {
 	.next = deque_next,
 	.edges = deque_edges,
 	.size = deque_size,
+	.dissect = deque_dissect,
 };

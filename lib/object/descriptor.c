@@ -2,6 +2,7 @@
  * The descriptors of C types: what their dicts hold for methods, slots, members and getters; method-wrapper, such a
  * slot bound to an instance.
  */
+#include "object/definition_dissect.h"
 #include "object/lost_name.h"
 #include "object/phrase.h"
 
@@ -65,19 +66,21 @@ static enum cpeek_status descriptor_edges(const struct object *object, struct ed
 	return CPEEK_OK;
 }
 
-#define DESCRIPTOR(id, tp_name, structure_, decode_)                                                                  \
+#define DESCRIPTOR(id, tp_name, structure_, decode_, dissect_)                                                        \
 	const struct object_type object_type_##id = {                                                                 \
 		.name = tp_name,                                                                                      \
 		.structure = STRUCT_##structure_,                                                                     \
 		.decode = decode_,                                                                                    \
 		.edges = descriptor_edges,                                                                            \
+		.dissect = dissect_,                                                                                  \
 	};
 
-DESCRIPTOR(method_descriptor, "method_descriptor", PyMethodDescrObject, method_decode)
-DESCRIPTOR(classmethod_descriptor, "classmethod_descriptor", PyMethodDescrObject, method_decode)
-DESCRIPTOR(member_descriptor, "member_descriptor", PyMemberDescrObject, member_decode)
-DESCRIPTOR(getset_descriptor, "getset_descriptor", PyGetSetDescrObject, getset_decode)
-DESCRIPTOR(wrapper_descriptor, "wrapper_descriptor", PyWrapperDescrObject, slot_decode)
+DESCRIPTOR(method_descriptor, "method_descriptor", PyMethodDescrObject, method_decode, method_descriptor_dissect)
+DESCRIPTOR(classmethod_descriptor, "classmethod_descriptor", PyMethodDescrObject, method_decode,
+	   method_descriptor_dissect)
+DESCRIPTOR(member_descriptor, "member_descriptor", PyMemberDescrObject, member_decode, member_descriptor_dissect)
+DESCRIPTOR(getset_descriptor, "getset_descriptor", PyGetSetDescrObject, getset_decode, getset_descriptor_dissect)
+DESCRIPTOR(wrapper_descriptor, "wrapper_descriptor", PyWrapperDescrObject, slot_decode, wrapper_descriptor_dissect)
 
 /* wrapper_repr() */
 static enum cpeek_status wrapper_decode(const struct object *object, struct value *value)

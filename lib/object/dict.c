@@ -3,6 +3,7 @@
  * (split); and the attributes of an instance, which are split values without a dict.
  */
 #include "object/dict.h"
+#include "object/dict_dissect.h"
 
 #include <string.h>
 
@@ -220,6 +221,7 @@ const struct object_type object_type_dict = {
 	.next = dict_next,
 	.edges = dict_edges,
 	.size = dict_size,
+	.dissect = dict_dissect,
 };
 
 enum cpeek_status attributes_start(const struct object *object, struct items *ret)

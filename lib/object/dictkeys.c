@@ -164,7 +164,7 @@ enum cpeek_status dict_entry_read(const struct objects *objects, const struct ta
 	return CPEEK_OK;
 }
 
-static enum cpeek_status read_index(const struct dict_keys *keys, uint64_t slot, int64_t *ret)
+enum cpeek_status dict_index_read(const struct dict_keys *keys, uint64_t slot, int64_t *ret)
 {
 	uint8_t buffer[8] = {0};
 	const unsigned unused = 64 - 8 * keys->index_width;
@@ -184,7 +184,7 @@ enum cpeek_status dict_keys_find(const struct objects *objects, const struct dic
 	while ((*budget)-- > 0) {
 		struct dict_entry entry;
 		int64_t index;
-		TRY(read_index(keys, slot, &index));
+		TRY(dict_index_read(keys, slot, &index));
 		if (index == -1)
 			return CPEEK_NOT_FOUND;
 		if (index >= 0) {

@@ -33,6 +33,8 @@ bool dict_keys_are_unicode(struct objects *objects, const struct dict_keys *keys
 /* The index-th of entries, the table's. FAULT. */
 enum cpeek_status dict_entry_read(const struct objects *objects, const struct table *entries, bool short_entries,
 				  uint64_t index, struct dict_entry *ret);
+/* What a slot of the index holds: the number of an entry, -1 (empty) or -2 (a deleted entry). FAULT. */
+enum cpeek_status dict_index_read(const struct dict_keys *keys, uint64_t slot, int64_t *ret);
 /* Which entry holds this very key object, by probing as CPython does. *budget bounds the probes of a damaged table
  * and is used up by them (LIMIT). NOT_FOUND, FAULT, CORRUPT. */
 enum cpeek_status dict_keys_find(const struct objects *objects, const struct dict_keys *keys, uint64_t hash,

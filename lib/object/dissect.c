@@ -3,6 +3,11 @@
  * members of C types and __slots__, fields that nobody explained), and the calls by which decoders add the rest.
  */
 #include "object/dissect.h"
+#include "object/gc_dissect.h"
+#include "object/head.h"
+#include "object/instance_dissect.h"
+#include "object/member_dissect.h"
+#include "object/render.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,7 +17,9 @@
 
 enum {
 	TEXT_MAX = 4096,
+	ROWS_MAX = 1 << 20, /* of a block or table where no limit was asked for */
 	BASES_MAX = 64, /* of an object's type, whose members are looked at */
+	BRIEF_TOTAL = 60, /* bytes of an object's repr in a meaning */
 };
 
 static const char *keep(struct dissection *dissection, const char *format, va_list args)
@@ -43,6 +50,16 @@ const char *dissect_text(struct dissection *dissection, const char *format, ...)
 	return KEEP(dissection, format);
 }
 
+const char *dissect_keep(struct dissection *dissection, struct strbuf *out)
+{
+	const char *copy =
+		strbuf_failed(out) ? NULL : arena_copy(&dissection->arena, strbuf_text(out), out->length);
+
+	dissection->no_memory |= !copy;
+	strbuf_deinit(out);
+	return copy ? copy : "";
+}
+
 const char *dissect_flags(struct dissection *dissection, uint64_t value, const struct dissect_flag *flags,
 			  size_t count)
 {
@@ -60,6 +77,43 @@ const char *dissect_flags(struct dissection *dissection, uint64_t value, const s
 	dissection->no_memory |= strbuf_failed(&text);
 	strbuf_deinit(&text);
 	return kept;
+}
+
+const char *dissect_brief(struct dissection *dissection, target_addr address)
+{
+	const struct limits limits = {.elements = 4, .string = 40, .depth = 2, .total = BRIEF_TOTAL};
+	struct rendering rendering;
+	struct strbuf text = {0};
+
+	if (!address)
+		return "NULL";
+	if (render_repr(dissection->objects, address, &limits, false, &text, &rendering) == CPEEK_NO_MEMORY)
+		dissection->no_memory = true;
+	const char *kept = dissect_text(dissection, "%s", strbuf_text(&text));
+	strbuf_deinit(&text);
+	return kept;
+}
+
+const char *dissect_function(struct dissection *dissection, target_addr address)
+{
+	struct target *target = dissection->objects->target;
+	const char *name;
+	uint64_t offset;
+
+	if (!address)
+		return "NULL";
+	enum cpeek_status status = target_find_function(target, address, &name, &offset);
+	dissection->no_memory |= status == CPEEK_NO_MEMORY;
+	if (status == CPEEK_OK && offset)
+		return dissect_text(dissection, "%s+0x%" PRIx64, name, offset);
+	if (status == CPEEK_OK)
+		return dissect_text(dissection, "%s", name);
+	const struct target_module *module = target_find_module(target, address);
+	if (!module)
+		return dissect_text(dissection, "0x%" PRIx64, address);
+	const char *slash = strrchr(module->path, '/');
+	return dissect_text(dissection, "%s+0x%" PRIx64, slash ? slash + 1 : module->path,
+			    address - (module->has_bias ? module->bias : module->start));
 }
 
 static struct dissect_part *add_part(struct dissection *dissection, enum dissect_part_kind kind, const char *title)
@@ -100,6 +154,16 @@ void dissect_open_block(struct dissection *dissection, const char *title, enum l
 		part->header = layout_header(dissection->objects->layout, structure);
 	}
 	dissection->block = dissection->parts.count;
+}
+
+void dissect_name_block(struct dissection *dissection, enum layout_struct structure)
+{
+	struct dissect_part *block = open_block(dissection);
+
+	if (!block)
+		return;
+	block->structure = layout_struct_name(structure);
+	block->header = layout_header(dissection->objects->layout, structure);
 }
 
 void dissect_resize(struct dissection *dissection, uint64_t size)
@@ -261,9 +325,35 @@ void dissect_fact_text(struct dissection *dissection, const char *name, const ch
 		 NULL);
 }
 
+void dissect_fact_buffer(struct dissection *dissection, const char *name, struct strbuf *out, const char *meaning, ...)
+{
+	const char *kept = KEEP(dissection, meaning);
+
+	add_fact(dissection, name,
+		 (struct dissect_value){.kind = DISSECT_TEXT, .text = dissect_keep(dissection, out)}, kept);
+}
+
 void dissect_fact_object(struct dissection *dissection, const char *name, target_addr value)
 {
 	add_fact(dissection, name, (struct dissect_value){.kind = DISSECT_OBJECT, .number = value}, NULL);
+}
+
+void dissect_open_facts(struct dissection *dissection)
+{
+	(void)add_part(dissection, DISSECT_FACTS, NULL);
+}
+
+void dissect_lift(struct dissection *dissection)
+{
+	struct dissect_part *parts = dissection->parts.items;
+	const size_t count = dissection->parts.count;
+
+	if (count < 3)
+		return;
+	const struct dissect_part last = parts[count - 1];
+	memmove(parts + 2, parts + 1, (count - 2) * sizeof(*parts));
+	parts[1] = last;
+	dissection->block = 0;
 }
 
 void dissect_open_table(struct dissection *dissection, const char *title)
@@ -291,9 +381,9 @@ void dissect_cell_text(struct dissection *dissection, const char *column, const 
 bool dissect_is_full(const struct dissection *dissection)
 {
 	const struct dissect_part *part = last_part(dissection);
-	const uint64_t limit = dissection->limits->elements;
+	const uint64_t limit = dissection->limits->elements ? dissection->limits->elements : ROWS_MAX;
 
-	return part && limit && (part->kind == DISSECT_BLOCK ? part->rows.count : part->ends.count) >= limit;
+	return part && (part->kind == DISSECT_BLOCK ? part->rows.count : part->ends.count) >= limit;
 }
 
 void dissect_cut(struct dissection *dissection, uint64_t count, const char *what)
@@ -334,33 +424,10 @@ enum cpeek_status dissect_tolerate(struct dissection *dissection, enum cpeek_sta
 
 /* ---- Every object ---- */
 
-static void dissect_gc_head(struct dissection *dissection, const struct object *object)
-{
-	const struct layout *layout = object->objects->layout;
-	const int64_t before = -(int64_t)layout->structs[STRUCT_PyGC_Head];
-
-	if (layout->free_threaded || !object_is_gc(object))
-		return;
-	(void)dissect_word(dissection, DISSECT_POINTER, before + layout_offset(layout, FIELD_PyGC_Head__gc_next),
-			   "_gc_next");
-	(void)dissect_word(dissection, DISSECT_POINTER, before + layout_offset(layout, FIELD_PyGC_Head__gc_prev),
-			   "_gc_prev");
-	if (layout_has(layout, FIELD_PyGC_Head_gc_refs))
-		(void)dissect_word(dissection, DISSECT_NUMBER, before + layout_offset(layout, FIELD_PyGC_Head_gc_refs),
-				   "gc_refs");
-}
-
 static void dissect_head(struct dissection *dissection, const struct object *object)
 {
-	dissect_gc_head(dissection, object);
-	dissect_field(dissection, DISSECT_NUMBER, FIELD_PyObject_ob_refcnt, NULL);
-	dissect_field(dissection, DISSECT_UNSIGNED, FIELD_PyObject_ob_flags, NULL);
-	dissect_field(dissection, DISSECT_UNSIGNED, FIELD_PyObject_ob_tid, NULL);
-	dissect_field(dissection, DISSECT_UNSIGNED, FIELD_PyObject_ob_mutex, NULL);
-	dissect_field(dissection, DISSECT_UNSIGNED, FIELD_PyObject_ob_gc_bits, NULL);
-	dissect_field(dissection, DISSECT_UNSIGNED, FIELD_PyObject_ob_ref_local, NULL);
-	dissect_field(dissection, DISSECT_NUMBER, FIELD_PyObject_ob_ref_shared, NULL);
-	dissect_field(dissection, DISSECT_OBJECT, FIELD_PyObject_ob_type, "%s", object->type->name);
+	gc_dissect(dissection, object);
+	head_dissect(dissection, object);
 }
 
 static bool is_explained(const struct dissect_part *block, int64_t offset, uint64_t size)
@@ -370,6 +437,15 @@ static bool is_explained(const struct dissect_part *block, int64_t offset, uint6
 		if (row->offset < offset + (int64_t)size && offset < row->offset + (int64_t)row->size)
 			return true;
 	}
+	return false;
+}
+
+/* Whether a field is among those that tp_traverse visits. */
+static bool holds_object(const struct object_type *decoder, enum layout_field field)
+{
+	for (size_t i = 0; i < decoder->field_count; i++)
+		if (decoder->fields[i] == field)
+			return true;
 	return false;
 }
 
@@ -387,8 +463,11 @@ static void dissect_rest(struct dissection *dissection, const struct object *obj
 	for (size_t i = 0; decoder && i < LAYOUT_FIELD_COUNT; i++) {
 		const struct layout_place place = layout->fields[i];
 		if (layout_field_struct((enum layout_field)i) == decoder->structure && place.offset_plus_1 &&
-		    place.size && !is_explained(open_block(dissection), (int64_t)place.offset_plus_1 - 1, place.size))
-			dissect_field(dissection, DISSECT_UNSIGNED, (enum layout_field)i, NULL);
+		    place.size && place.offset_plus_1 - 1 + (uint64_t)place.size <= open_block(dissection)->size &&
+		    !is_explained(open_block(dissection), (int64_t)place.offset_plus_1 - 1, place.size))
+			dissect_field(dissection,
+				      holds_object(decoder, (enum layout_field)i) ? DISSECT_OBJECT : DISSECT_UNSIGNED,
+				      (enum layout_field)i, NULL);
 	}
 	const struct type *type = object->type;
 	for (int i = 0; type && i < BASES_MAX; i++, type = type->base_type)
@@ -439,8 +518,13 @@ enum cpeek_status object_dissect(const struct object *object, const struct limit
 	dissect_head(ret, object);
 	if (decoder && decoder->dissect)
 		status = dissect_tolerate(ret, decoder->dissect(object, ret), "the structure");
+	ret->block = 1;
+	if (status == CPEEK_OK)
+		status = dissect_tolerate(ret, instance_dissect(object, ret), "the instance");
 	if (status == CPEEK_OK)
 		dissect_rest(ret, object);
+	if (status == CPEEK_OK && !(decoder && decoder->dissect)) /* else that has told what there is */
+		status = member_dissect(ret, object);
 	sort_rows(ret);
 	return ret->no_memory ? CPEEK_NO_MEMORY : status;
 }

@@ -84,6 +84,8 @@ void dissection_deinit(struct dissection *dissection);
  * bytes; those that get no row are shown without a name. Rows go to it until the next one. */
 void dissect_open_block(struct dissection *dissection, const char *title, enum layout_struct structure,
 			target_addr address, uint64_t size);
+/* The structure of the open block, where the decoder's own is only the beginning of it (PyVarObject). */
+void dissect_name_block(struct dissection *dissection, enum layout_struct structure);
 /* The open block turns out to be of another size: of the object's own one, where tp_basicsize does not tell it. */
 void dissect_resize(struct dissection *dissection, uint64_t size);
 /* A field of the open block's structure, read from there, with what its value means (printf; NULL: nothing). Nothing
@@ -102,6 +104,8 @@ __attribute__((format(printf, 3, 4))) void dissect_mean(struct dissection *disse
 							const char *meaning, ...);
 /* Text for a value, kept as long as the dissection. Never NULL. */
 __attribute__((format(printf, 2, 3))) const char *dissect_text(struct dissection *dissection, const char *format, ...);
+/* The same of any length, from out, which it empties; NO_MEMORY there becomes the dissection's. */
+const char *dissect_keep(struct dissection *dissection, struct strbuf *out);
 /* count names of bits of a value: "HEAPTYPE | HAVE_GC | 0x40" where 0x40 has none. */
 struct dissect_flag {
 	uint64_t bit;
@@ -109,6 +113,12 @@ struct dissect_flag {
 };
 const char *dissect_flags(struct dissection *dissection, uint64_t value, const struct dissect_flag *flags,
 			  size_t count);
+
+/* An object in a few words, for a meaning: its repr, cut. "NULL" for 0. */
+const char *dissect_brief(struct dissection *dissection, target_addr address);
+/* A function of C code: its name where symbols tell it, with "+0x…" when the address is not where it begins, else the
+ * file and the offset in it: "libpython3.11.so+0x1b0c40". */
+const char *dissect_function(struct dissection *dissection, target_addr address);
 
 /* Facts: "digits  3  base 2**30". meaning may be NULL. */
 __attribute__((format(printf, 4, 5))) void dissect_fact_number(struct dissection *dissection, const char *name,
@@ -118,6 +128,14 @@ __attribute__((format(printf, 4, 5))) void dissect_fact_bool(struct dissection *
 __attribute__((format(printf, 3, 4))) void dissect_fact_text(struct dissection *dissection, const char *name,
 							     const char *value, ...);
 void dissect_fact_object(struct dissection *dissection, const char *name, target_addr value);
+/* One whose text may be of any length, from out, which it empties. */
+__attribute__((format(printf, 4, 5))) void dissect_fact_buffer(struct dissection *dissection, const char *name,
+							       struct strbuf *out, const char *meaning, ...);
+
+/* Facts that follow stand apart from those before, until something else is added. */
+void dissect_open_facts(struct dissection *dissection);
+/* Moves the last part to behind the first, the object's own block. Once all is built: nothing may follow. */
+void dissect_lift(struct dissection *dissection);
 
 /* A table: open, then the cells of a row in order, and the end of the row. Titles are short and in lower case, as JSON
  * calls the cells by them. */

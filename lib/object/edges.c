@@ -12,19 +12,30 @@ struct edges {
 	enum cpeek_status status; /* of found: not OK ends the walk */
 };
 
+static void report(struct edges *edges, const struct edge *edge)
+{
+	if (edge->target != 0 && edges->status == CPEEK_OK)
+		edges->status = edges->found(edges->arg, edge);
+}
+
 void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
 	       bool traversed)
 {
-	struct edge edge = {target, kind, name, index, traversed && edges->gc, true};
+	report(edges, &(struct edge){target, kind, name, index, traversed && edges->gc, true});
+}
 
-	if (target == 0 || edges->status != CPEEK_OK)
-		return;
-	edges->status = edges->found(edges->arg, &edge);
+void edges_add_borrowed(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
+			bool traversed)
+{
+	report(edges, &(struct edge){target, kind, name, index, traversed && edges->gc, false});
 }
 
 static void add_field(struct edges *edges, const struct object *object, enum layout_field field, bool traversed)
 {
-	if (layout_has(object->objects->layout, field))
+	const struct layout *layout = object->objects->layout;
+
+	/* In some versions it is a number: PyEncoderObject.sort_keys. */
+	if (layout_has(layout, field) && layout->fields[field].size == layout->pointer_size)
 		edges_add(edges, EDGE_FIELD, object_get(object, field), layout_field_name(field), 0, traversed);
 }
 

@@ -112,6 +112,7 @@ static enum cpeek_status parser_edges(const struct object *object, struct edges 
 	edges_add_hidden(edges, object, FIELD_xmlparseobject_intern);
 	if (handlers)
 		TRY(edges_add_array(edges, object->objects, EDGE_INDEX, handlers, EXPAT_HANDLERS, false, true));
+	edges_add_field(edges, object, FIELD_xmlparseobject_parent);
 	edges_add_type(edges, object);
 	return CPEEK_OK;
 }

@@ -1,7 +1,7 @@
 /*
  * float: a C double.
  */
-#include "object/decoder.h"
+#include "object/float.h"
 #include "object/number.h"
 
 #include <string.h>
@@ -20,4 +20,5 @@ const struct object_type object_type_float = {
 	.name = "float",
 	.structure = STRUCT_PyFloatObject,
 	.decode = float_decode,
+	.dissect = float_dissect,
 };

@@ -81,6 +81,11 @@ static enum cpeek_status frame_size(const struct object *object, uint64_t *ret)
 	return CPEEK_OK;
 }
 
+static enum cpeek_status frame_dissect(const struct object *object, struct dissection *dissection)
+{
+	return object->objects->frames->dissect(object, dissection);
+}
+
 const struct object_type object_type_frame = {
 	.name = "frame",
 	.structure =
@@ -88,6 +93,7 @@ const struct object_type object_type_frame = {
 	.decode = frame_decode,
 	.edges = frame_edges,
 	.size = frame_size,
+	.dissect = frame_dissect,
 };
 
 /* gen_repr(), coro_repr(), async_gen_repr() of Objects/genobject.c */
@@ -130,8 +136,10 @@ static enum cpeek_status generator_size(const struct object *object, uint64_t *r
 		.name = tp_name,                                                                                      \
 		.structure = STRUCT_PyObject,                                                                         \
 		.decode = generator_decode,                                                                           \
+		.generator = true,                                                                                    \
 		.edges = frame_edges,                                                                                 \
 		.size = generator_size,                                                                               \
+		.dissect = frame_dissect,                                                                             \
 	};
 
 GENERATOR(generator, "generator")

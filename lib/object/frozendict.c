@@ -3,8 +3,7 @@
  */
 #include "object/class_name.h"
 #include "object/dict.h"
-
-#include <stdio.h>
+#include "object/dict_dissect.h"
 
 extern const struct object_type object_type_frozendict;
 
@@ -12,10 +11,8 @@ extern const struct object_type object_type_frozendict;
 static enum cpeek_status frozendict_decode(const struct object *object, struct value *value)
 {
 	const char *name = class_name(object);
-	char text[TYPE_NAME + 8];
 
-	(void)snprintf(text, sizeof(text), "%s({...})", name);
-	value_guard(value, text);
+	value_guard_named(value, name, "({...})");
 	value_format(value, "%s(", name);
 	if (object_get(object, FIELD_PyDictObject_ma_used))
 		value_items(value, "{", "}", false);
@@ -36,4 +33,5 @@ const struct object_type object_type_frozendict = {
 	.next = dict_next,
 	.edges = dict_edges,
 	.size = dict_size,
+	.dissect = dict_dissect,
 };

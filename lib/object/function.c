@@ -23,10 +23,16 @@ static const enum layout_field function_fields[] = {
 	FIELD_PyFunctionObject_func_typeparams,  FIELD_PyFunctionObject_func_qualname,
 };
 
+static enum cpeek_status function_dissect(const struct object *object, struct dissection *dissection)
+{
+	return object->objects->frames->dissect(object, dissection);
+}
+
 const struct object_type object_type_function = {
 	.name = "function",
 	.structure = STRUCT_PyFunctionObject,
 	.decode = function_decode,
 	.fields = function_fields,
 	.field_count = sizeof(function_fields) / sizeof(*function_fields),
+	.dissect = function_dissect,
 };

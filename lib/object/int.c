@@ -1,18 +1,20 @@
 /*
  * int: sign and digits of 30 (or 15) bits, the least significant first. Their number and the sign are in ob_size, from
- * 3.12 in lv_tag. How numbers are written is number.c's business.
+ * 3.12 in lv_tag. How numbers are written is bignum.c's and number.c's business.
  */
 #include "object/int.h"
 #include "base/memory.h"
+#include "object/bignum.h"
 #include "object/number.h"
+
+#include <inttypes.h>
 
 enum {
 	/* lv_tag of 3.12+, Include/internal/pycore_long.h: its low bits are 0 positive, 1 zero, 2 negative. */
 	TAG_SIGN = 3,
 	TAG_NEGATIVE = 2,
 	TAG_COUNT_SHIFT = 3,
-	CUT_DIGITS = 2500, /* more of them are not brought to decimal only to be cut */
-	HEX_OF_TWO = 2 * NUMBER_DIGIT_BITS / 4,
+	CUT_DIGITS = 1 << 20, /* more of them are not brought to decimal only to be cut */
 };
 
 struct digits {
@@ -49,23 +51,23 @@ static enum cpeek_status digit_read(const struct digits *digits, uint64_t index,
 
 	TRY(table_read(&digits->table, index * digits->width, digits->width, buffer, &bytes));
 	uint64_t digit = target_get(digits->table.target, bytes, digits->width);
-	if (digit >> (digits->width == 4 ? NUMBER_DIGIT_BITS : NUMBER_DIGIT_BITS / 2))
+	if (digit >> (digits->width == 4 ? BIGNUM_DIGIT_BITS : BIGNUM_DIGIT_BITS / 2))
 		return CPEEK_CORRUPT;
 	*ret = (uint32_t)digit;
 	return CPEEK_OK;
 }
 
-/* How many digits of NUMBER_DIGIT_BITS bits they make. */
+/* How many digits of BIGNUM_DIGIT_BITS bits they make. */
 static uint64_t digits_wide(const struct digits *digits)
 {
 	return digits->width == 4 ? digits->count : (digits->count + 1) / 2;
 }
 
-/* Digits of NUMBER_DIGIT_BITS bits, all from the first-th on. To be freed. */
-static enum cpeek_status digits_read(const struct digits *digits, uint64_t first, uint32_t **ret, size_t *ret_count)
+/* All of them as digits of BIGNUM_DIGIT_BITS bits. To be freed. */
+static enum cpeek_status digits_read(const struct digits *digits, uint32_t **ret, size_t *ret_count)
 {
 	const unsigned parts = digits->width == 4 ? 1 : 2;
-	const size_t count = (size_t)(digits_wide(digits) - first);
+	const size_t count = (size_t)digits_wide(digits);
 	uint32_t digit;
 
 	/* The highest one before any memory is taken on the count's word: it is never 0. */
@@ -75,13 +77,13 @@ static enum cpeek_status digits_read(const struct digits *digits, uint64_t first
 	uint32_t *all = memory_calloc(count, sizeof(*all));
 	if (!all)
 		return CPEEK_NO_MEMORY;
-	for (uint64_t i = first * parts; i < digits->count; i++) {
+	for (uint64_t i = 0; i < digits->count; i++) {
 		enum cpeek_status status = digit_read(digits, i, &digit);
 		if (status != CPEEK_OK) {
 			memory_free(all);
 			return status;
 		}
-		all[i / parts - first] |= digit << i % parts * (NUMBER_DIGIT_BITS / 2);
+		all[i / parts] |= digit << i % parts * (BIGNUM_DIGIT_BITS / 2);
 	}
 	*ret = all;
 	*ret_count = count;
@@ -91,7 +93,7 @@ static enum cpeek_status digits_read(const struct digits *digits, uint64_t first
 /* The absolute value, if that fits: LIMIT otherwise. */
 static enum cpeek_status digits_small(const struct digits *digits, uint64_t *ret)
 {
-	const unsigned bits = digits->width == 4 ? NUMBER_DIGIT_BITS : NUMBER_DIGIT_BITS / 2;
+	const unsigned bits = digits->width == 4 ? BIGNUM_DIGIT_BITS : BIGNUM_DIGIT_BITS / 2;
 	uint64_t value = 0;
 
 	for (uint64_t i = 0; i < digits->count; i++) {
@@ -106,58 +108,68 @@ static enum cpeek_status digits_small(const struct digits *digits, uint64_t *ret
 	return CPEEK_OK;
 }
 
-/* A text of digits that ends at out's end and began at start is cut to limit characters. */
-static void cut(struct value *value, size_t start, uint64_t limit)
+static void put_hex(const uint32_t *digits, size_t count, struct value *value)
 {
-	struct strbuf *out = value_buffer(value);
-	uint64_t length = out->length - start;
+	const uint64_t rest = number_put_hex(value_buffer(value), digits, count, value_limits(value)->string);
 
-	if (strbuf_failed(out) || !limit || length <= limit)
-		return;
-	out->length = start + (size_t)limit;
-	out->data[out->length] = '\0';
-	value_cut(value, length - limit, "digits");
+	if (rest)
+		value_cut(value, rest, "hexadecimal digits");
 }
 
-static enum cpeek_status put_decimal(const struct digits *digits, struct value *value)
+/* The whole number, then cut to limit digits. */
+static enum cpeek_status put_whole(const uint32_t *digits, size_t count, uint64_t limit, const struct objects *objects,
+				   struct value *value)
 {
+	const struct bignum_patience patience = {objects->cancelled, objects->cancelled_arg};
 	struct strbuf *out = value_buffer(value);
-	enum cpeek_status status = CPEEK_OK;
+	const size_t start = out->length;
+
+	TRY(bignum_put(out, digits, count, patience));
+	const uint64_t length = out->length - start;
+	if (limit && length > limit) {
+		out->length = start + (size_t)limit;
+		out->data[out->length] = '\0';
+		value_cut(value, length - limit, "digits");
+	}
+	return CPEEK_OK;
+}
+
+static enum cpeek_status put_decimal(const uint32_t *digits, size_t count, const struct objects *objects,
+				     struct value *value)
+{
+	const uint64_t limit = value_limits(value)->string;
+	uint64_t rest = 0;
+
+	if (limit) {
+		enum cpeek_status status = bignum_put_leading(value_buffer(value), digits, count, limit, &rest);
+		if (status == CPEEK_OK)
+			value_cut(value, rest, "digits");
+		if (status != CPEEK_NOT_FOUND)
+			return status;
+	}
+	/* So long that nobody waits for it only to have it cut. */
+	if (limit && count > CUT_DIGITS)
+		return CPEEK_LIMIT;
+	return put_whole(digits, count, limit, objects, value);
+}
+
+static enum cpeek_status put_large(const struct digits *digits, const struct objects *objects, struct value *value)
+{
+	enum cpeek_status status = CPEEK_LIMIT;
 	uint32_t *all;
 	size_t count;
 
-	TRY(digits_read(digits, 0, &all, &count));
+	TRY(digits_read(digits, &all, &count));
 	if (digits->negative)
-		strbuf_putc(out, '-');
-	const size_t start = out->length;
-	if (number_put_decimal(out, all, count))
-		cut(value, start, value_limits(value)->string);
-	else
-		status = CPEEK_NO_MEMORY;
+		strbuf_putc(value_buffer(value), '-');
+	if (!value_limits(value)->hex)
+		status = put_decimal(all, count, objects, value);
+	if (status == CPEEK_LIMIT) {
+		put_hex(all, count, value);
+		status = CPEEK_OK;
+	}
 	memory_free(all);
 	return status;
-}
-
-/* Reads no more than the limit lets it show. */
-static enum cpeek_status put_hex(const struct digits *digits, struct value *value)
-{
-	const uint64_t limit = value_limits(value)->string, count = digits_wide(digits);
-	struct strbuf *out = value_buffer(value);
-	uint64_t first = 0;
-	uint32_t *top;
-	size_t top_count;
-
-	/* Two digits are HEX_OF_TWO hexadecimal ones; an even number is left out. */
-	if (limit && limit / HEX_OF_TWO + 2 < count / 2)
-		first = (count / 2 - limit / HEX_OF_TWO - 2) * 2;
-	TRY(digits_read(digits, first, &top, &top_count));
-	if (digits->negative)
-		strbuf_putc(out, '-');
-	uint64_t rest = number_put_hex(out, top, top_count, limit) + first / 2 * HEX_OF_TWO;
-	if (rest)
-		value_cut(value, rest, "hexadecimal digits");
-	memory_free(top);
-	return CPEEK_OK;
 }
 
 static enum cpeek_status int_decode(const struct object *object, struct value *value)
@@ -167,17 +179,17 @@ static enum cpeek_status int_decode(const struct object *object, struct value *v
 
 	TRY(digits_open(object, &digits));
 	enum cpeek_status status = digits.count <= 3 ? digits_small(&digits, &small) : CPEEK_LIMIT;
-	if (status == CPEEK_LIMIT) {
-		const uint64_t limit = value_limits(value)->string;
-		const uint64_t longest = limit && limit < CUT_DIGITS ? CUT_DIGITS : NUMBER_DECIMAL_DIGITS;
-		return digits_wide(&digits) > longest ? put_hex(&digits, value) : put_decimal(&digits, value);
-	}
-	if (status == CPEEK_OK) {
-		if (digits.negative)
-			strbuf_putc(value_buffer(value), '-');
+	if (status == CPEEK_LIMIT)
+		return put_large(&digits, object->objects, value);
+	if (status != CPEEK_OK)
+		return status;
+	if (digits.negative)
+		strbuf_putc(value_buffer(value), '-');
+	if (value_limits(value)->hex)
+		strbuf_printf(value_buffer(value), "0x%" PRIx64, small);
+	else
 		number_put_small(value_buffer(value), small);
-	}
-	return status;
+	return CPEEK_OK;
 }
 
 /* int___sizeof___impl() of Objects/longobject.c: tp_basicsize has no part in it. */
@@ -206,12 +218,28 @@ enum cpeek_status int_is_zero(const struct object *object, bool *ret)
 	return CPEEK_OK;
 }
 
+enum cpeek_status int_read_digits(const struct object *object, bool *ret_negative, uint32_t **ret, size_t *ret_count)
+{
+	struct digits digits;
+	uint32_t *all = NULL;
+	size_t count = 0;
+
+	TRY(digits_open(object, &digits));
+	if (digits.count)
+		TRY(digits_read(&digits, &all, &count));
+	*ret_negative = digits.negative;
+	*ret = all;
+	*ret_count = count;
+	return CPEEK_OK;
+}
+
 /* tp_basicsize ends before the digits. */
 const struct object_type object_type_int = {
 	.name = "int",
 	.structure = STRUCT_PyVarObject,
 	.decode = int_decode,
 	.size = int_size,
+	.dissect = int_dissect,
 };
 
 enum cpeek_status int_read(struct objects *objects, target_addr address, int64_t *ret)

@@ -9,6 +9,11 @@
 
 #include <inttypes.h>
 
+static const char *count_name(const struct object *object, const char *fixed)
+{
+	return layout_trait(object->objects->layout, TRAIT_REPR_OF_BASE) ? fixed : class_name(object);
+}
+
 /* count_repr() of Modules/itertoolsmodule.c: a small count by 1 is a C integer alone, below the largest Py_ssize_t. */
 static enum cpeek_status count_decode(const struct object *object, struct value *value)
 {
@@ -20,8 +25,8 @@ static enum cpeek_status count_decode(const struct object *object, struct value 
 	int64_t number = 0;
 	bool by_one = false;
 
-	value_format(value, "%s(", class_name(object));
-	if (small != largest) {
+	value_format(value, "%s(", count_name(object, "count"));
+	if (small != largest || (!count && layout_trait(object->objects->layout, TRAIT_COUNT_REPR_LARGEST))) {
 		value_format(value, "%" PRId64 ")", small);
 		return CPEEK_OK;
 	}
@@ -57,7 +62,7 @@ static enum cpeek_status repeat_decode(const struct object *object, struct value
 {
 	const int64_t count = object_get_signed(object, FIELD_repeatobject_cnt);
 
-	value_format(value, "%s(", class_name(object));
+	value_format(value, "%s(", count_name(object, "repeat"));
 	value_object(value, object_get(object, FIELD_repeatobject_element));
 	if (count == -1)
 		value_text(value, ")");

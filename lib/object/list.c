@@ -67,4 +67,5 @@ const struct object_type object_type_list = {
 	.next = sequence_next,
 	.edges = list_edges,
 	.size = list_size,
+	.dissect = list_dissect,
 };

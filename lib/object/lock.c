@@ -24,14 +24,22 @@ const struct object_type object_type_lock = {
 	.decode = lock_decode,
 };
 
-/* rlock_repr() */
+/* rlock_repr(). From 3.14 on it is a _PyRecursiveMutex, whose level counts from 0: Include/internal/pycore_lock.h. */
 static enum cpeek_status rlock_decode(const struct object *object, struct value *value)
 {
-	const uint64_t count = object_get(object, FIELD_rlockobject_rlock_count);
+	const struct layout *layout = object->objects->layout;
+	uint64_t count, owner;
 
+	if (layout_has(layout, FIELD_rlockobject_lock_level)) {
+		const bool locked = object_get(object, FIELD_rlockobject_lock_mutex) & 1;
+		count = locked ? object_get(object, FIELD_rlockobject_lock_level) + 1 : 0;
+		owner = object_get(object, FIELD_rlockobject_lock_thread);
+	} else {
+		count = object_get(object, FIELD_rlockobject_rlock_count);
+		owner = object_get(object, FIELD_rlockobject_rlock_owner);
+	}
 	value_format(value, "<%s %s object owner=%" PRIu64 " count=%" PRIu64 " at 0x%" PRIx64 ">",
-		     count ? "locked" : "unlocked", object->type->tp_name,
-		     object_get(object, FIELD_rlockobject_rlock_owner), count, object->address);
+		     count ? "locked" : "unlocked", object->type->tp_name, owner, count, object->address);
 	return CPEEK_OK;
 }
 

@@ -4,21 +4,18 @@
  */
 #include "object/lost_name.h"
 #include "object/dict.h"
+#include "object/phrase.h"
 
 enum { NAME_MAX_LENGTH = 4096, KEYS_MAX = 1 << 20 };
 
 /* What of .rodata is there; false when its first byte is not, which is no failure: there are other ways. */
 static bool read_text(struct objects *objects, target_addr address, struct strbuf *out, enum cpeek_status *ret)
 {
-	char text[TYPE_NAME];
+	char first;
 
-	if (!target_probe(objects->target, address, text, 1))
+	if (!target_probe(objects->target, address, &first, 1))
 		return false;
-	*ret = target_read_cstring(objects->target, address, text, sizeof(text));
-	if (*ret == CPEEK_LIMIT)
-		*ret = CPEEK_OK;
-	if (*ret == CPEEK_OK)
-		strbuf_puts(out, text);
+	*ret = cstring_read(objects, address, NAME_MAX_LENGTH, out);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * memoryview: a view of another object's buffer, and the managed buffer that several views share.
  */
-#include "object/decoder.h"
+#include "object/memoryview.h"
 
 #include <inttypes.h>
 
@@ -24,6 +24,7 @@ const struct object_type object_type_memoryview = {
 	.name = "memoryview",
 	.structure = STRUCT_PyVarObject,
 	.decode = memoryview_decode,
+	.dissect = memoryview_dissect,
 	.fields = memoryview_fields,
 	.field_count = 1,
 };

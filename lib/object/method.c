@@ -3,6 +3,8 @@
  */
 #include "object/phrase.h"
 
+#include <inttypes.h>
+
 /* method_repr() of Objects/classobject.c */
 static enum cpeek_status method_decode(const struct object *object, struct value *value)
 {
@@ -24,6 +26,34 @@ static enum cpeek_status method_decode(const struct object *object, struct value
 	strbuf_deinit(&name);
 	return status;
 }
+
+/* instancemethod_repr() */
+static enum cpeek_status instancemethod_decode(const struct object *object, struct value *value)
+{
+	struct strbuf name = {0};
+
+	enum cpeek_status status =
+		name_read(object->objects, object_get(object, FIELD_PyInstanceMethodObject_func), "__name__", &name);
+	if (status == CPEEK_NOT_FOUND) {
+		strbuf_puts(&name, "?");
+		status = CPEEK_OK;
+	}
+	value_text(value, "<instancemethod ");
+	value_bytes(value, strbuf_text(&name), name.length);
+	value_format(value, " at 0x%" PRIx64 ">", object->address);
+	strbuf_deinit(&name);
+	return status;
+}
+
+static const enum layout_field instancemethod_fields[] = {FIELD_PyInstanceMethodObject_func};
+
+const struct object_type object_type_instancemethod = {
+	.name = "instancemethod",
+	.structure = STRUCT_PyInstanceMethodObject,
+	.decode = instancemethod_decode,
+	.fields = instancemethod_fields,
+	.field_count = 1,
+};
 
 /* method_traverse() */
 static const enum layout_field method_fields[] = {FIELD_PyMethodObject_im_func, FIELD_PyMethodObject_im_self};

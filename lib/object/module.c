@@ -2,6 +2,7 @@
  * module: its namespace, and the state that C code keeps for it. Its repr is made by Lib/importlib/_bootstrap.py in
  * the target; the same rules are followed here on what memory holds.
  */
+#include "object/module_dissect.h"
 #include "object/module_state.h"
 #include "object/phrase.h"
 
@@ -143,4 +144,5 @@ const struct object_type object_type_module = {
 	.structure = STRUCT_PyModuleObject,
 	.decode = module_decode,
 	.edges = module_edges,
+	.dissect = module_dissect,
 };

@@ -168,6 +168,21 @@ static bool is_borrowed(const struct layout *layout, const char *module, uint64_
 	return strcmp(module, "_asyncio") == 0 && is_field(layout, FIELD_asyncio_state_cached_running_loop, offset);
 }
 
+/* What has a heap type for a reason that the others do not have visits it: PyInit__curses_panel's definition from 3.9 on,
+ * of _hmac from its beginning. */
+static bool visits_own_type(const struct layout *layout, const char *module)
+{
+	return strcmp(module, "_hmac") == 0 ||
+	       (strcmp(module, "_curses_panel") == 0 && layout_trait(layout, TRAIT_SUBTYPE_TRAVERSE_VISITS_TYPE));
+}
+
+/* To 3.9 _curses_panel leaves its type out: _curses_panel_traverse() of Modules/_curses_panel.c */
+static bool is_panel_type(const struct layout *layout, const char *module, uint64_t offset)
+{
+	return layout_trait(layout, TRAIT_CURSES_FORGETS_PANEL) && strcmp(module, "_curses_panel") == 0 &&
+	       is_field(layout, FIELD__curses_panelstate_PyCurses_Panel_Type, offset);
+}
+
 /* Early micro versions leave pickle's functools.partial out: pickle_traverse() of Modules/_pickle.c */
 static bool is_forgotten(const struct layout *layout, const char *module, uint64_t offset)
 {
@@ -242,6 +257,8 @@ enum cpeek_status module_state_edges(const struct object *object, struct edges *
 		return CPEEK_CORRUPT;
 	if (strcmp(module, "atexit") == 0 && layout_has(objects->layout, FIELD_atexitmodule_state_ncallbacks))
 		return add_callbacks(objects, state, edges);
+	if (visits_own_type(objects->layout, module))
+		edges_add(edges, EDGE_TYPE, object->type->address, NULL, 0, true);
 	TRY(table_open(objects, state, (int64_t)(size / word), word, &table));
 	for (uint64_t i = 0; i < size / word; i++) {
 		struct object found;
@@ -250,7 +267,8 @@ enum cpeek_status module_state_edges(const struct object *object, struct edges *
 		if (!is_borrowed(objects->layout, module, i * word) && probe_object(objects, value, &found))
 			edges_add(edges, EDGE_FIELD, value, "md_state", i,
 				  traverse && is_visited(module, found.type) &&
-					  !is_forgotten(objects->layout, module, i * word));
+					  !is_forgotten(objects->layout, module, i * word) &&
+					  !is_panel_type(objects->layout, module, i * word));
 	}
 	return add_outside(objects, module, state, edges);
 }

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "object/phrase.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +20,8 @@ static int compare_attributes(const void *a, const void *b)
 		      strbuf_text(&((const struct attribute *)b)->name));
 }
 
-/* To 3.8 the names are sorted: by characters, which is the order of their UTF-8. */
+/* To 3.8 the names are sorted: by characters, which is the order of their UTF-8. NOT_FOUND, and nothing written: they
+ * cannot be, because one is no str. (CPython raises TypeError then.) */
 static enum cpeek_status put_sorted(struct value *value, const struct object *dict, struct items *items)
 {
 	struct attribute *attributes = memory_calloc(items->count + 1, sizeof(*attributes));
@@ -30,15 +30,24 @@ static enum cpeek_status put_sorted(struct value *value, const struct object *di
 	size_t count = 0;
 
 	while (status == CPEEK_OK && count < items->count && (status = items_next(items, &item)) == CPEEK_OK) {
+		struct object key;
+		status = object_read(dict->objects, item.key, &key);
+		if (status == CPEEK_OK && !(key.type->flags & TYPE_UNICODE_SUBCLASS))
+			status = CPEEK_NOT_FOUND;
 		attributes[count].value = item.value;
-		status = str_read(dict->objects, item.key, 0, &attributes[count++].name, NULL);
+		if (status == CPEEK_OK)
+			status = str_read(dict->objects, item.key, 0, &attributes[count++].name, NULL);
 	}
 	if (status == CPEEK_END)
 		status = CPEEK_OK;
 	if (status == CPEEK_OK && count)
 		qsort(attributes, count, sizeof(*attributes), compare_attributes);
+	bool first = true;
 	for (size_t i = 0; i < count && status == CPEEK_OK; i++) {
-		value_text(value, i ? ", " : "");
+		if (!attributes[i].name.length) /* is left out */
+			continue;
+		value_text(value, first ? "" : ", ");
+		first = false;
 		value_bytes(value, strbuf_text(&attributes[i].name), attributes[i].name.length);
 		value_text(value, "=");
 		value_object(value, attributes[i].value);
@@ -55,18 +64,19 @@ static enum cpeek_status namespace_decode(const struct object *object, struct va
 	const target_addr address = object_get(object, FIELD__PyNamespaceObject_ns_dict);
 	const uint64_t limit = value_limits(value)->elements;
 	const char *name = object->type == object->type->decoder_type ? "namespace" : object->type->tp_name;
-	char again[TYPE_NAME + 8];
 	struct object dict;
 	struct items items;
 
-	(void)snprintf(again, sizeof(again), "%s(...)", name);
-	value_guard(value, again);
+	value_guard_named(value, name, "(...)");
 	value_format(value, "%s(", name);
 	TRY(object_read(object->objects, address, &dict));
 	TRY(items_start(&dict, &items));
+	enum cpeek_status status = CPEEK_NOT_FOUND;
 	if (layout_trait(object->objects->layout, TRAIT_NAMESPACE_SORTED) && items.count <= SORTED_MAX &&
 	    (!limit || items.count <= limit))
-		TRY(put_sorted(value, &dict, &items));
+		status = put_sorted(value, &dict, &items);
+	if (status != CPEEK_NOT_FOUND)
+		TRY(status);
 	else
 		value_arguments(value, address, ARGUMENTS_FIRST | ARGUMENTS_KEYWORDS);
 	value_text(value, ")");

@@ -2,7 +2,7 @@
  * Numbers as repr() writes them. Knows binary floating point and positional notation, and no object.
  */
 #include "object/number.h"
-#include "base/memory.h"
+#include "object/bignum.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -156,28 +156,6 @@ void number_put_complex(struct strbuf *out, double real, double imaginary)
 
 /* ---- Integers ---- */
 
-#define LIMB_BASE ((uint64_t)1000000000000000000)
-
-enum { LIMB_DIGITS = 18, CHUNK_BITS = 2 * NUMBER_DIGIT_BITS };
-
-/* *limb * 2^CHUNK_BITS + carry: its last LIMB_DIGITS digits stay in *limb, what is before them is returned. A limb
- * and the carry are below 2^60, so the sum is below 2^120. Division by multiplication: the estimate from the upper
- * bits falls short by one at most. */
-static inline uint64_t limb_step(uint64_t *limb, uint64_t carry)
-{
-	const uint64_t reciprocal = (uint64_t)(((unsigned __int128)1 << 123) / LIMB_BASE);
-	unsigned __int128 sum = ((unsigned __int128)*limb << CHUNK_BITS) + carry;
-	uint64_t quotient = (uint64_t)((unsigned __int128)(uint64_t)(sum >> 59) * reciprocal >> 64);
-	uint64_t rest = (uint64_t)sum - quotient * LIMB_BASE;
-
-	if (rest >= LIMB_BASE) {
-		rest -= LIMB_BASE;
-		quotient++;
-	}
-	*limb = rest;
-	return quotient;
-}
-
 void number_put_small(struct strbuf *out, uint64_t value)
 {
 	char text[20];
@@ -189,57 +167,20 @@ void number_put_small(struct strbuf *out, uint64_t value)
 	strbuf_append(out, start, (size_t)(text + sizeof(text) - start));
 }
 
-bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count)
-{
-	size_t used = 0;
-
-	while (count && digits[count - 1] == 0)
-		count--;
-	if (count <= 2) {
-		uint64_t value = count == 0 ? 0 : digits[0];
-		if (count == 2)
-			value |= (uint64_t)digits[1] << NUMBER_DIGIT_BITS;
-		number_put_small(out, value);
-		return true;
-	}
-	/* A limb holds more than 59 bits. */
-	uint64_t *limbs = memory_calloc(count * NUMBER_DIGIT_BITS / 59 + 2, sizeof(*limbs));
-	if (!limbs)
-		return false;
-	for (size_t i = (count + 1) / 2; i-- > 0;) {
-		uint64_t carry = digits[2 * i];
-		if (2 * i + 1 < count)
-			carry |= (uint64_t)digits[2 * i + 1] << NUMBER_DIGIT_BITS;
-		for (size_t j = 0; j < used; j++)
-			carry = limb_step(&limbs[j], carry);
-		if (carry >= LIMB_BASE) {
-			limbs[used++] = carry % LIMB_BASE;
-			carry /= LIMB_BASE;
-		}
-		if (carry)
-			limbs[used++] = carry;
-	}
-	number_put_small(out, limbs[used - 1]);
-	for (size_t j = used - 1; j-- > 0;)
-		strbuf_printf(out, "%0*" PRIu64, LIMB_DIGITS, limbs[j]);
-	memory_free(limbs);
-	return true;
-}
-
 static unsigned nibble(const uint32_t *digits, size_t count, uint64_t index)
 {
 	uint64_t bit = 4 * index;
-	size_t at = (size_t)(bit / NUMBER_DIGIT_BITS);
+	size_t at = (size_t)(bit / BIGNUM_DIGIT_BITS);
 	uint64_t pair = digits[at];
 
 	if (at + 1 < count)
-		pair |= (uint64_t)digits[at + 1] << NUMBER_DIGIT_BITS;
-	return (unsigned)(pair >> bit % NUMBER_DIGIT_BITS & 15);
+		pair |= (uint64_t)digits[at + 1] << BIGNUM_DIGIT_BITS;
+	return (unsigned)(pair >> bit % BIGNUM_DIGIT_BITS & 15);
 }
 
 uint64_t number_put_hex(struct strbuf *out, const uint32_t *digits, size_t count, uint64_t limit)
 {
-	uint64_t left = ((uint64_t)count * NUMBER_DIGIT_BITS + 3) / 4, shown = 0;
+	uint64_t left = ((uint64_t)count * BIGNUM_DIGIT_BITS + 3) / 4, shown = 0;
 
 	while (left > 1 && nibble(digits, count, left - 1) == 0)
 		left--;

@@ -7,12 +7,6 @@
 
 #include "base/strbuf.h"
 
-enum {
-	NUMBER_DIGIT_BITS = 30, /* of one digit that number_put_…() takes */
-	/* They make 450,000 decimal ones. More had better come out in hexadecimal, since time is quadratic. */
-	NUMBER_DECIMAL_DIGITS = 50000,
-};
-
 /* repr() of a float: "1.0", "1e+16", "nan" (Objects/floatobject.c, float_repr(); Python/pystrtod.c). */
 void number_put_float(struct strbuf *out, double value);
 /* repr() of a complex: "(1+2j)", "-0j" (Objects/complexobject.c, complex_repr()). */
@@ -20,11 +14,8 @@ void number_put_complex(struct strbuf *out, double real, double imaginary);
 
 /* An unsigned integer in decimal; printf() would take most of the time of a long list. */
 void number_put_small(struct strbuf *out, uint64_t value);
-/* The same of any size: count digits, each below 2**NUMBER_DIGIT_BITS, the least significant first. false when memory
- * is out. Above NUMBER_DECIMAL_DIGITS it takes long. */
-bool number_put_decimal(struct strbuf *out, const uint32_t *digits, size_t count);
-/* The highest hexadecimal digits of one, at most limit (0: all) of them, behind "0x"; returns how many more there
- * are. */
+/* The highest hexadecimal digits of an integer, at most limit (0: all) of them, behind "0x"; returns how many more
+ * there are. It is count digits of BIGNUM_DIGIT_BITS bits (bignum.h), the least significant first. */
 uint64_t number_put_hex(struct strbuf *out, const uint32_t *digits, size_t count, uint64_t limit);
 
 #endif

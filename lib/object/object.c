@@ -42,6 +42,7 @@ void objects_forget(struct objects *objects)
 	arena_deinit(&objects->arena);
 	objects->object_repr = objects->lookdict = 0;
 	objects->lookdict_sought = false;
+	objects->hash_secret = NULL;
 }
 
 enum cpeek_status objects_tolerate(struct objects *objects, enum cpeek_status status)

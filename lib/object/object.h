@@ -24,6 +24,14 @@ struct frame_hooks {
 	enum cpeek_status (*edges)(const struct object *object, struct edges *edges);
 	/* Which code a frame object runs, and the line it is at (-1: none). */
 	enum cpeek_status (*where)(const struct object *frame, target_addr *ret_code, int64_t *ret_line);
+	/* What a generator, coroutine or async generator does: "suspended", "not started", "running", "finished"; static
+	 * text. */
+	enum cpeek_status (*state)(const struct object *generator, const char **ret);
+	/* Each variable of its frame, in the order of locals(); values may be 0. Stops with found's status if it is not
+	 * OK. NOT_FOUND when it has finished, FAULT, CORRUPT. */
+	enum cpeek_status (*variables)(const struct object *generator,
+				       enum cpeek_status (*found)(void *arg, target_addr name, target_addr value),
+				       void *arg);
 	/* What only they can explain of the memory of a code object, frame, generator, coroutine or async generator. */
 	enum cpeek_status (*dissect)(const struct object *object, struct dissection *dissection);
 };
@@ -31,6 +39,10 @@ struct frame_hooks {
 enum {
 	OBJECT_BYTES = 1024, /* of an object's fixed part are read at once: more than any C structure needs */
 	TYPE_NAME = 256,
+	/* Longer names of types are read whole too, as long as all of them together take no more than this: each of a million
+	 * broken types may claim the same megabyte. */
+	LONG_NAMES_MAX = 64 << 20,
+	LONG_NAME_MAX = 1 << 20,
 };
 
 /* tp_flags, Include/object.h (3.6 to 3.15; the versions in brackets are those that know the bit). */
@@ -75,6 +87,7 @@ struct type {
 	const struct type *decoder_type;   /* that base, or this type itself */
 	const struct type *base_type;      /* of base; NULL for object, or when it cannot be read */
 	bool python_class;                 /* made by a class statement or a call of its metaclass, not by C code */
+	bool module_known;                 /* module is what the type says: a class may say "" */
 	bool name_known;                   /* false: nothing tells it, and the names are TYPE_UNNAMED "0x…>" */
 	struct type_member *members;       /* this type's own, not its bases' */
 	size_t member_count;
@@ -85,7 +98,10 @@ struct limits {
 	uint64_t elements; /* items of one container */
 	uint64_t string;   /* characters of one text, bytes, or digits of an int */
 	uint64_t depth;    /* of nesting */
-	uint64_t total;    /* bytes of one value's whole text */
+	uint64_t total;    /* bytes of one value's whole text: then what is open is closed, and the rest counted */
+	uint64_t repeats;  /* of these, in a text of many MB: such as belong to containers that it had before */
+	bool hex;          /* no limit: ints come in hexadecimal */
+	bool members;      /* nor this: where attributes are shown, so is what C structures tell (object/member.h) */
 };
 
 /* All that decoding needs and keeps: one a session. */
@@ -101,6 +117,8 @@ struct objects {
 	target_addr object_repr;      /* tp_repr of object; 0 when not known yet */
 	target_addr lookdict; /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */
 	bool lookdict_sought;
+	const struct hash_secret *hash_secret; /* hash_secret.h; NULL: not looked for yet */
+	size_t long_names;                /* bytes that names of types take which are longer than TYPE_NAME */
 	bool has_unnamed;                 /* a type has no name: texts may have TYPE_UNNAMED in them */
 	uint64_t failures;                /* that were gone on after: objects_tolerate() */
 	const struct frame_hooks *frames; /* never NULL once the session is open */
@@ -133,6 +151,12 @@ enum cpeek_status objects_tolerate(struct objects *objects, enum cpeek_status st
 enum cpeek_status type_read(struct objects *objects, target_addr address, const struct type **ret);
 /* Whether type is base or derives from it (by tp_base). */
 bool type_is_subtype(const struct type *type, const struct type *base);
+/* Whether a type's name stands without a module, in its own repr and in object's: it is builtins', or no str. */
+bool type_is_bare(const struct type *type);
+/* Where an interpreter keeps what is its own of a static builtin type: the address of its managed_static_type_state.
+ * NOT_FOUND: the type has none there (a heap type, or before 3.12). */
+enum cpeek_status type_find_state(struct objects *objects, const struct type *type, size_t interpreter,
+				  target_addr *ret);
 /* type.__dict__: tp_dict, or for static builtin types of 3.12+ the interpreter's managed_static_type_state.
  * NOT_FOUND when it has none. */
 enum cpeek_status type_find_dict(struct objects *objects, const struct type *type, target_addr *ret);

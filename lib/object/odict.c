@@ -3,6 +3,7 @@
  */
 #include "object/class_name.h"
 #include "object/dict.h"
+#include "object/odict_dissect.h"
 
 /* What an iteration keeps in items->state. */
 enum { STATE_NODE, STATE_ENTRY, STATE_KEYS, STATE_BUDGET };
@@ -23,6 +24,27 @@ static enum cpeek_status node_read(const struct objects *objects, target_addr ad
 	return field_read(objects, address, FIELD__odictnode_next, &ret->next);
 }
 
+/* How many nodes the list has: not what the dict counts, once somebody has changed that behind the list's back
+ * (dict.__setitem__(od, …)). CORRUPT: it leads round and round. */
+static enum cpeek_status count_nodes(const struct object *object, uint64_t *ret)
+{
+	target_addr at = object_get(object, FIELD_PyODictObject_od_first), behind = 0;
+	uint64_t count = 0, next_stop = 1, next;
+
+	while (at) {
+		if (at == behind)
+			return CPEEK_CORRUPT;
+		if (++count == next_stop) {
+			behind = at;
+			next_stop *= 2;
+		}
+		TRY(field_read(object->objects, at, FIELD__odictnode_next, &next));
+		at = next;
+	}
+	*ret = count;
+	return CPEEK_OK;
+}
+
 static enum cpeek_status odict_items(const struct object *object, struct items *ret)
 {
 	const target_addr address = object_get(object, FIELD_PyDictObject_ma_keys);
@@ -30,15 +52,16 @@ static enum cpeek_status odict_items(const struct object *object, struct items *
 	struct dict_keys keys;
 
 	TRY(dict_keys_read(object->objects, address, &keys));
-	if (used > keys.nentries || object_get(object, FIELD_PyDictObject_ma_values))
+	if (used > keys.nentries)
 		return CPEEK_CORRUPT;
+	TRY(count_nodes(object, &ret->count));
 	ret->table = keys.entries;
 	ret->form = keys.short_entries;
-	ret->end = ret->count = used;
+	ret->end = ret->count;
 	ret->state[STATE_NODE] = object_get(object, FIELD_PyODictObject_od_first);
 	ret->state[STATE_ENTRY] = 0;
 	ret->state[STATE_KEYS] = address;
-	ret->state[STATE_BUDGET] = PROBES + used * PROBES_PER_ITEM;
+	ret->state[STATE_BUDGET] = PROBES + ret->count * PROBES_PER_ITEM;
 	return CPEEK_OK;
 }
 
@@ -108,15 +131,11 @@ static enum cpeek_status odict_decode(const struct object *object, struct value 
 static enum cpeek_status odict_edges(const struct object *object, struct edges *edges)
 {
 	target_addr address = object_get(object, FIELD_PyODictObject_od_first);
-	const uint64_t used = object_get(object, FIELD_PyDictObject_ma_used);
-	struct dict_keys keys;
+	uint64_t count = 0;
 
 	edges_add_field(edges, object, FIELD_PyODictObject_od_inst_dict);
-	enum cpeek_status status =
-		dict_keys_read(object->objects, object_get(object, FIELD_PyDictObject_ma_keys), &keys);
-	if (status == CPEEK_OK && used > keys.nentries)
-		status = CPEEK_CORRUPT; /* the list may be a circle, which only the table bounds */
-	for (uint64_t i = 0; i < used && address && status == CPEEK_OK; i++) {
+	enum cpeek_status status = count_nodes(object, &count);
+	for (uint64_t i = 0; i < count && status == CPEEK_OK; i++) {
 		struct node node;
 		status = node_read(object->objects, address, &node);
 		if (status != CPEEK_OK)
@@ -150,4 +169,5 @@ const struct object_type object_type_odict = {
 	.next = odict_next,
 	.edges = odict_edges,
 	.size = odict_size,
+	.dissect = odict_dissect,
 };

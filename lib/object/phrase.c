@@ -29,15 +29,35 @@ void value_str(struct value *value, struct objects *objects, target_addr address
 	strbuf_deinit(&text);
 }
 
-void value_cstring(struct value *value, struct objects *objects, target_addr address)
+enum cpeek_status cstring_read(struct objects *objects, target_addr address, uint64_t most, struct strbuf *out)
 {
 	char text[TYPE_NAME];
 
-	enum cpeek_status status = target_read_cstring(objects->target, address, text, sizeof(text));
-	if (status == CPEEK_OK || status == CPEEK_LIMIT)
-		value_text(value, text);
+	for (uint64_t length = 0;;) {
+		enum cpeek_status status = target_read_cstring(objects->target, address + length, text, sizeof(text));
+		if (status != CPEEK_OK && status != CPEEK_LIMIT)
+			return status;
+		strbuf_puts(out, text);
+		length += strlen(text);
+		if (status == CPEEK_OK)
+			return CPEEK_OK;
+		if (length >= most || strbuf_failed(out)) {
+			strbuf_puts(out, "…");
+			return CPEEK_OK;
+		}
+	}
+}
+
+void value_cstring(struct value *value, struct objects *objects, target_addr address)
+{
+	struct strbuf text = {0};
+
+	enum cpeek_status status = cstring_read(objects, address, CSTRING_MAX, &text);
+	if (status == CPEEK_OK)
+		value_bytes(value, strbuf_text(&text), text.length);
 	else
 		value_mark(value, status, address, "name");
+	strbuf_deinit(&text);
 }
 
 void value_lost_name(struct value *value, const struct object *object,
@@ -159,12 +179,23 @@ static enum cpeek_status append_builtin(const struct object *object, bool qualif
 	return builtin_name_read(object, out);
 }
 
+/* calculate_qualname() of Objects/descrobject.c: a descriptor gets its qualified name when it is asked for it first. */
+static enum cpeek_status append_descriptor(const struct object *object, struct strbuf *out)
+{
+	struct objects *objects = object->objects;
+
+	TRY(append_type(objects, object_get(object, FIELD_PyDescrObject_d_type), true, out));
+	strbuf_putc(out, '.');
+	return str_read(objects, object_get(object, FIELD_PyDescrObject_d_name), NAME_MAX_LENGTH, out, NULL);
+}
+
 /* Types that keep their names in fields. */
 static const struct named {
 	const char *type;
 	enum layout_field name, qualname;
 } named[] = {
 	{"function", FIELD_PyFunctionObject_func_name, FIELD_PyFunctionObject_func_qualname},
+	{"typing.TypeAliasType", FIELD_typealiasobject_name, FIELD_typealiasobject_qualname},
 	{"generator", FIELD_PyGenObject_gi_name, FIELD_PyGenObject_gi_qualname},
 	{"coroutine", FIELD_PyGenObject_gi_name, FIELD_PyGenObject_gi_qualname},
 	{"async_generator", FIELD_PyGenObject_gi_name, FIELD_PyGenObject_gi_qualname},
@@ -197,8 +228,12 @@ enum cpeek_status name_read(struct objects *objects, target_addr address, const 
 		for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) {
 			if (strcmp(named[i].type, object.type->tp_name) != 0)
 				continue;
-			found = object_get(&object, qualified ? named[i].qualname : named[i].name);
-			return found ? str_read(objects, found, NAME_MAX_LENGTH, out, NULL) : CPEEK_NOT_FOUND;
+			const enum layout_field field = qualified ? named[i].qualname : named[i].name;
+			found = layout_has(objects->layout, field) ? object_get(&object, field) : 0;
+			if (found)
+				return str_read(objects, found, NAME_MAX_LENGTH, out, NULL);
+			return named[i].qualname == FIELD_PyDescrObject_d_qualname ? append_descriptor(&object, out)
+										   : CPEEK_NOT_FOUND;
 		}
 	}
 	TRY(attribute_find(&object, attribute, strlen(attribute), &found));

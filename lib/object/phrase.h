@@ -14,6 +14,9 @@ void value_cstring(struct value *value, struct objects *objects, target_addr add
 /* A name that a function of lost_name.h reads. */
 void value_lost_name(struct value *value, const struct object *object,
 		     enum cpeek_status (*read)(const struct object *object, struct strbuf *out));
+/* Appends a C string, of which at most `most` bytes come out, and "…" if there are more. FAULT, CORRUPT; what is in out by
+ * then stays. */
+enum cpeek_status cstring_read(struct objects *objects, target_addr address, uint64_t most, struct strbuf *out);
 /* Adds to *size what a C string takes, its NUL included; nothing for NULL. FAULT, CORRUPT (longer than any). */
 enum cpeek_status cstring_size(struct objects *objects, target_addr address, uint64_t *size);
 /* tp_name of a type object. */

@@ -10,6 +10,10 @@ static enum cpeek_status profiler_edges(const struct object *object, struct edge
 		edges_add_field(edges, object, FIELD_ProfilerObject_externalTimer);
 	else
 		edges_add_hidden(edges, object, FIELD_ProfilerObject_externalTimer);
+	if (layout_trait(object->objects->layout, TRAIT_PROFILER_VISITS_MISSING))
+		edges_add_field(edges, object, FIELD_ProfilerObject_missing);
+	else
+		edges_add_hidden(edges, object, FIELD_ProfilerObject_missing);
 	return CPEEK_OK;
 }
 

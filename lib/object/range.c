@@ -1,7 +1,7 @@
 /*
  * range: three ints and the length that they make.
  */
-#include "object/decoder.h"
+#include "object/dissect.h"
 
 /* range_repr() of Objects/rangeobject.c: a step of 1 is left out. */
 static enum cpeek_status range_decode(const struct object *object, struct value *value)
@@ -32,9 +32,22 @@ static enum cpeek_status range_edges(const struct object *object, struct edges *
 	return CPEEK_OK;
 }
 
+static enum cpeek_status range_dissect(const struct object *object, struct dissection *dissection)
+{
+	(void)object;
+	dissect_field(dissection, DISSECT_OBJECT, FIELD_rangeobject_start, "the first number");
+	dissect_field(dissection, DISSECT_OBJECT, FIELD_rangeobject_stop, "where it ends, before this one");
+	dissect_field(dissection, DISSECT_OBJECT, FIELD_rangeobject_step, "from one to the next");
+	dissect_field(dissection, DISSECT_OBJECT, FIELD_rangeobject_length,
+		      "how many there are: computed when it is made");
+	dissect_note(dissection, "The numbers are nowhere: the i-th is start + i × step, made when it is asked for.");
+	return CPEEK_OK;
+}
+
 const struct object_type object_type_range = {
 	.name = "range",
 	.structure = STRUCT_rangeobject,
 	.decode = range_decode,
+	.dissect = range_dissect,
 	.edges = range_edges,
 };

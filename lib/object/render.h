@@ -21,5 +21,10 @@ struct rendering {
  * NO_MEMORY, CANCELLED. */
 enum cpeek_status render_repr(struct objects *objects, target_addr address, const struct limits *limits,
 			      bool attributes, struct strbuf *out, struct rendering *ret);
+/* The same for a text of any length: flush takes what out holds, whole characters, now and then and at the end, and out
+ * is emptied after it. It answers whether to go on: CANCELLED if not. */
+enum cpeek_status render_stream(struct objects *objects, target_addr address, const struct limits *limits,
+				bool attributes, struct strbuf *out, bool (*flush)(void *arg, const struct strbuf *text),
+				void *arg, struct rendering *ret);
 
 #endif

@@ -12,5 +12,8 @@ enum cpeek_status sequence_next(struct items *items, struct item *ret);
 /* Reports each item as EDGE_INDEX, traversed, the last one first: list_traverse() and tupletraverse() of
  * Objects/listobject.c and tupleobject.c. */
 enum cpeek_status sequence_edges(const struct object *object, target_addr array, int64_t count, struct edges *edges);
+/* Explain the memory of a list and a tuple. */
+enum cpeek_status list_dissect(const struct object *object, struct dissection *dissection);
+enum cpeek_status tuple_dissect(const struct object *object, struct dissection *dissection);
 
 #endif

@@ -2,8 +2,8 @@
  * set and frozenset: one table of keys with their hashes.
  */
 #include "object/decoder.h"
+#include "object/set_dissect.h"
 
-#include <stdio.h>
 
 /* Its address tells set from frozenset. */
 extern const struct object_type object_type_set;
@@ -67,10 +67,8 @@ static enum cpeek_status set_decode(const struct object *object, struct value *v
 {
 	const struct type *type = object->type;
 	const bool plain = type == type->decoder_type && type->decoder == &object_type_set;
-	char text[TYPE_NAME + 8];
 
-	(void)snprintf(text, sizeof(text), "%s(...)", type->tp_name);
-	value_guard(value, text);
+	value_guard_named(value, type->tp_name, "(...)");
 	if (object_get(object, FIELD_PySetObject_used) == 0) {
 		value_format(value, "%s()", type->tp_name);
 		return CPEEK_OK;
@@ -118,6 +116,7 @@ const struct object_type object_type_set = {
 	.next = set_next,
 	.edges = set_edges,
 	.size = set_size,
+	.dissect = set_dissect,
 };
 
 const struct object_type object_type_frozenset = {
@@ -128,4 +127,5 @@ const struct object_type object_type_frozenset = {
 	.next = set_next,
 	.edges = set_edges,
 	.size = set_size,
+	.dissect = set_dissect,
 };

@@ -14,3 +14,8 @@ target_addr stackref_get(const struct layout *layout, uint64_t word)
 		return word;
 	return tag == TAG_OWNED || tag == TAG_BORROWED ? word - tag : 0; /* else 3: an int, 2 (3.15): no object */
 }
+
+bool stackref_is_borrowed(const struct layout *layout, uint64_t word)
+{
+	return layout_trait(layout, TRAIT_STACKREF) && (word & TAG_BITS) == TAG_BORROWED && word != TAG_BORROWED;
+}

@@ -2,7 +2,7 @@
  * str: PEP 393's forms of text, and its repr(). Knows widths and quotes; which characters are printable is
  * printable.c's business.
  */
-#include "object/decoder.h"
+#include "object/str.h"
 #include "object/printable.h"
 
 #include <string.h>
@@ -230,9 +230,21 @@ const struct object_type object_type_str = {
 	.structure = STRUCT_PyUnicodeObject,
 	.decode = str_decode,
 	.size = str_size,
+	.dissect = str_dissect,
 };
 
 /* ---- For other layers ---- */
+
+enum cpeek_status str_open(const struct object *object, struct table *ret, uint64_t *ret_length, unsigned *ret_width)
+{
+	struct text text;
+
+	TRY(text_open(object, &text));
+	*ret = text.table;
+	*ret_length = text.length;
+	*ret_width = text.width;
+	return CPEEK_OK;
+}
 
 /* strbuf_put_utf8() has no surrogates. */
 static void put_character(struct strbuf *out, uint32_t c)

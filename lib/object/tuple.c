@@ -31,4 +31,5 @@ const struct object_type object_type_tuple = {
 	.items = tuple_items,
 	.next = sequence_next,
 	.edges = tuple_edges,
+	.dissect = tuple_dissect,
 };

@@ -7,6 +7,7 @@
 #include "object/decoder.h"
 #include "object/fingerprint.h"
 #include "object/lost_name.h"
+#include "object/phrase.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,39 +21,59 @@ enum {
 /* PyMemberDef.type: T_OBJECT and T_OBJECT_EX of Include/structmember.h, Py_T_OBJECT_EX of descrobject.h (3.12+). */
 enum { MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 
+/* The name in scratch. A very long one is cut once such names have taken too much. */
+static enum cpeek_status keep_name(struct objects *objects, char **ret)
+{
+	struct strbuf *name = &objects->scratch;
+
+	if (name->length > TYPE_NAME && !strbuf_failed(name)) {
+		if (name->length > LONG_NAMES_MAX - objects->long_names) {
+			name->length = TYPE_NAME;
+			strbuf_puts(name, "…");
+		} else {
+			objects->long_names += name->length;
+		}
+	}
+	if (strbuf_failed(name))
+		return CPEEK_NO_MEMORY;
+	*ret = arena_copy(&objects->arena, strbuf_text(name), name->length);
+	return *ret ? CPEEK_OK : CPEEK_NO_MEMORY;
+}
+
 static enum cpeek_status read_cstring(struct objects *objects, target_addr address, char **ret)
 {
-	char text[TYPE_NAME];
-
-	enum cpeek_status status = target_read_cstring(objects->target, address, text, sizeof(text));
-	if (status != CPEEK_OK && status != CPEEK_LIMIT)
-		return status;
-	*ret = arena_copy(&objects->arena, text, strlen(text));
-	return *ret ? CPEEK_OK : CPEEK_NO_MEMORY;
+	strbuf_clear(&objects->scratch);
+	TRY(cstring_read(objects, address, LONG_NAME_MAX, &objects->scratch));
+	return keep_name(objects, ret);
 }
 
 static enum cpeek_status read_str(struct objects *objects, target_addr address, char **ret)
 {
 	strbuf_clear(&objects->scratch);
-	TRY(str_read(objects, address, TYPE_NAME, &objects->scratch, NULL));
-	if (strbuf_failed(&objects->scratch))
-		return CPEEK_NO_MEMORY;
-	*ret = arena_copy(&objects->arena, strbuf_text(&objects->scratch), objects->scratch.length);
-	return *ret ? CPEEK_OK : CPEEK_NO_MEMORY;
+	TRY(str_read(objects, address, LONG_NAME_MAX, &objects->scratch, NULL));
+	return keep_name(objects, ret);
+}
+
+bool type_is_bare(const struct type *type)
+{
+	return !type->module_known || strcmp(type->module, "builtins") == 0;
 }
 
 static enum cpeek_status format_name(struct objects *objects, struct type *type)
 {
-	char text[2 * TYPE_NAME + 2];
+	struct strbuf *text = &objects->scratch;
+	char *name;
 
-	if (!type->qualname[0])
-		(void)snprintf(text, sizeof(text), TYPE_UNNAMED "0x%llx>", (unsigned long long)type->address);
-	else if (!type->module[0] || strcmp(type->module, "builtins") == 0)
-		(void)snprintf(text, sizeof(text), "%s", type->qualname);
+	strbuf_clear(text);
+	if (!type->name_known)
+		strbuf_printf(text, TYPE_UNNAMED "0x%llx>", (unsigned long long)type->address);
+	else if (type_is_bare(type))
+		strbuf_puts(text, type->qualname);
 	else
-		(void)snprintf(text, sizeof(text), "%s.%s", type->module, type->qualname);
-	type->name = arena_copy(&objects->arena, text, strlen(text));
-	return type->name ? CPEEK_OK : CPEEK_NO_MEMORY;
+		strbuf_printf(text, "%s.%s", type->module, type->qualname);
+	TRY(keep_name(objects, &name));
+	type->name = name;
+	return CPEEK_OK;
 }
 
 /* What stands for a name that cannot be had, in the reprs that show it. */
@@ -105,6 +126,7 @@ static enum cpeek_status read_static_names(struct objects *objects, struct type 
 		return CPEEK_OK;
 	type->qualname = dot ? dot + 1 : type->tp_name;
 	type->module = dot ? arena_copy(&objects->arena, type->tp_name, (size_t)(dot - type->tp_name)) : "builtins";
+	type->module_known = type->module != NULL;
 	return type->module ? CPEEK_OK : CPEEK_NO_MEMORY;
 }
 
@@ -116,7 +138,7 @@ static enum cpeek_status read_heap_names(struct objects *objects, struct type *t
 
 	if (field_read(objects, type->address, FIELD_PyHeapTypeObject_ht_qualname, &qualname) == CPEEK_OK) {
 		TRY(objects_tolerate(objects, read_str(objects, qualname, &type->qualname)));
-		type->name_known = type->qualname[0] != '\0';
+		type->name_known |= type->qualname[0] != '\0';
 	}
 	if (!type->dict)
 		return CPEEK_OK;
@@ -124,6 +146,7 @@ static enum cpeek_status read_heap_names(struct objects *objects, struct type *t
 	if (status != CPEEK_OK)
 		return objects_tolerate(objects, status);
 	status = read_str(objects, module, &type->module);
+	type->module_known = status == CPEEK_OK;
 	return status == CPEEK_NO_MEMORY ? status : CPEEK_OK; /* a program may make it anything */
 }
 
@@ -314,7 +337,7 @@ static enum cpeek_status type_complete(struct objects *objects, struct type *typ
 		TRY(read_heap_names(objects, type));
 	if (!type->tp_name[0] && !type->python_class) /* a class may be called "" */
 		TRY(recover_tp_name(objects, type));
-	if (!type->qualname[0] || !(type->flags & TYPE_HEAPTYPE))
+	if ((!type->qualname[0] && type->tp_name[0]) || !(type->flags & TYPE_HEAPTYPE))
 		TRY(read_static_names(objects, type));
 	TRY(format_name(objects, type));
 	TRY(read_own_members(objects, type));
@@ -387,17 +410,15 @@ bool type_is_subtype(const struct type *type, const struct type *base)
 
 /* 3.12+: tp_subclasses of a static builtin type holds its index + 1 into the interpreter's table of type states
  * (managed_static_type_state_get() in Objects/typeobject.c), where its tp_dict is. */
-enum cpeek_status type_find_dict(struct objects *objects, const struct type *type, target_addr *ret)
+enum cpeek_status type_find_state(struct objects *objects, const struct type *type, size_t interpreter,
+				  target_addr *ret)
 {
 	const struct layout *layout = objects->layout;
 	const struct python *python = objects->python;
-	uint64_t index, state_type, dict;
+	uint64_t index, state_type;
 
-	if (type->dict) {
-		*ret = type->dict;
-		return CPEEK_OK;
-	}
-	if (!layout_has(layout, FIELD_PyInterpreterState_types_builtins) || !python->interpreter_count)
+	if (!layout_has(layout, FIELD_PyInterpreterState_types_builtins) || interpreter >= python->interpreter_count ||
+	    type->flags & TYPE_HEAPTYPE)
 		return CPEEK_NOT_FOUND;
 	TRY(field_read(objects, type->address, FIELD_PyTypeObject_tp_subclasses, &index));
 	if (index == 0 || index > 1024)
@@ -409,16 +430,30 @@ enum cpeek_status type_find_dict(struct objects *objects, const struct type *typ
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		if (!layout_has(layout, tables[i]))
 			continue;
-		target_addr state = python->interpreters[0].address + layout_offset(layout, tables[i]) +
+		target_addr state = python->interpreters[interpreter].address + layout_offset(layout, tables[i]) +
 				    (index - 1) * layout->structs[STRUCT_managed_static_type_state];
 		if (field_read(objects, state, FIELD_managed_static_type_state_type, &state_type) == CPEEK_OK &&
 		    state_type == type->address) {
-			TRY(field_read(objects, state, FIELD_managed_static_type_state_tp_dict, &dict));
-			if (!dict)
-				return CPEEK_NOT_FOUND;
-			*ret = dict;
+			*ret = state;
 			return CPEEK_OK;
 		}
 	}
 	return CPEEK_NOT_FOUND;
+}
+
+enum cpeek_status type_find_dict(struct objects *objects, const struct type *type, target_addr *ret)
+{
+	target_addr state;
+	uint64_t dict;
+
+	if (type->dict) {
+		*ret = type->dict;
+		return CPEEK_OK;
+	}
+	TRY(type_find_state(objects, type, 0, &state));
+	TRY(field_read(objects, state, FIELD_managed_static_type_state_tp_dict, &dict));
+	if (!dict)
+		return CPEEK_NOT_FOUND;
+	*ret = dict;
+	return CPEEK_OK;
 }

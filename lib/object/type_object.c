@@ -3,6 +3,7 @@
  */
 #include "object/dictkeys.h"
 #include "object/phrase.h"
+#include "object/type_dissect.h"
 #include "object/type_object.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@ enum cpeek_status type_decode(const struct object *object, struct value *value)
 
 	TRY(type_read(objects, object->address, &self));
 	value_text(value, "<class '");
-	if (!self->module[0] || strcmp(self->module, "builtins") == 0) {
+	if (type_is_bare(self)) {
 		value_text(value, self->tp_name);
 	} else {
 		value_format(value, "%s.", self->module);
@@ -118,4 +119,5 @@ const struct object_type object_type_type = {
 	.decode = type_decode,
 	.edges = type_edges,
 	.size = type_size,
+	.dissect = type_dissect,
 };

@@ -80,11 +80,16 @@ const struct object_type object_type_paramspec = {
 /* typevartuple_repr() */
 static enum cpeek_status typevartuple_decode(const struct object *object, struct value *value)
 {
+	if (layout_has(object->objects->layout, FIELD_typevartupleobject_covariant)) /* 3.15+: it has a variance too */
+		return put_variable(object, value, FIELD_typevartupleobject_name,
+				    FIELD_typevartupleobject_infer_variance, FIELD_typevartupleobject_covariant,
+				    FIELD_typevartupleobject_contravariant);
 	value_str(value, object->objects, object_get(object, FIELD_typevartupleobject_name));
 	return CPEEK_OK;
 }
 
 static const enum layout_field typevartuple_fields[] = {
+	FIELD_typevartupleobject_bound,
 	FIELD_typevartupleobject_default_value,
 	FIELD_typevartupleobject_evaluate_default,
 };
@@ -102,6 +107,26 @@ const struct object_type object_type_typevartuple = {
 	.fields = typevartuple_fields,
 	.field_count = sizeof(typevartuple_fields) / sizeof(*typevartuple_fields),
 	.edges = typevartuple_edges,
+};
+
+/* constevaluator_repr(), 3.14+; constevaluator_traverse() leaves the type out. */
+static enum cpeek_status evaluator_decode(const struct object *object, struct value *value)
+{
+	value_text(value, "<constevaluator ");
+	value_object(value, object_get(object, FIELD_constevaluatorobject_value));
+	value_text(value, ">");
+	return CPEEK_OK;
+}
+
+static const enum layout_field evaluator_fields[] = {FIELD_constevaluatorobject_value};
+
+const struct object_type object_type_const_evaluator = {
+	.name = "_typing._ConstEvaluator",
+	.structure = STRUCT_constevaluatorobject,
+	.decode = evaluator_decode,
+	.fields = evaluator_fields,
+	.field_count = 1,
+	.type_unvisited = true,
 };
 
 /* typealias_repr() */

@@ -1,6 +1,7 @@
 /*
  * weakref, weakproxy: what they point at is not owned, only their callback is.
  */
+#include "object/instance_dissect.h"
 #include "object/phrase.h"
 
 #include <inttypes.h>
@@ -21,7 +22,7 @@ static void put_type(struct value *value, const struct object *referent)
 		value_text(value, referent->type->tp_name);
 }
 
-/* The referent's __name__, if it is a str: to 3.10 as an attribute, from 3.11 as its type gives it
+/* The referent's __name__, if it is a str: at first as an attribute, later (3.11.7) as its type gives it
  * (_PyObject_LookupSpecial()), which leaves out what the object has for itself alone. */
 static enum cpeek_status read_name(const struct object *referent, struct strbuf *out)
 {
@@ -35,8 +36,12 @@ static enum cpeek_status read_name(const struct object *referent, struct strbuf 
 	TRY(type_find_attribute(objects, referent->type, "__name__", 8, &found));
 	if (str_read(objects, found, 0, out, NULL) == CPEEK_OK)
 		return CPEEK_OK;
-	if (referent->type->python_class)
-		return CPEEK_NOT_FOUND;
+	if (referent->type->python_class) { /* it may be a slot: what stands there, unlike what is in a __dict__ */
+		const uint64_t before = out->length;
+		TRY(object_find_slot(referent, "__name__", 8, &found));
+		enum cpeek_status status = str_read(objects, found, 0, out, NULL);
+		return status == CPEEK_CORRUPT && out->length == before ? CPEEK_NOT_FOUND : status;
+	}
 	return name_read(objects, referent->address, "__name__", out);
 }
 
@@ -86,6 +91,56 @@ static enum cpeek_status proxy_decode(const struct object *object, struct value 
 	return CPEEK_OK;
 }
 
+/* The list that it is in begins where wr_prev is NULL. */
+static enum cpeek_status find_first(const struct object *object, target_addr *ret)
+{
+	enum { REFERENCES_MAX = 1 << 16 };
+	target_addr at = object->address;
+
+	for (int i = 0; i < REFERENCES_MAX; i++) {
+		uint64_t before;
+		TRY(field_read(object->objects, at, FIELD_PyWeakReference_wr_prev, &before));
+		if (!before) {
+			*ret = at;
+			return CPEEK_OK;
+		}
+		at = before;
+	}
+	return CPEEK_CORRUPT;
+}
+
+static enum cpeek_status weakref_dissect(const struct object *object, struct dissection *dissection)
+{
+	const target_addr address = object_get(object, FIELD_PyWeakReference_wr_object);
+	const target_addr call = object_get(object, FIELD_PyWeakReference_vectorcall);
+	const int64_t hash = object_get_signed(object, FIELD_PyWeakReference_hash);
+	target_addr first = 0;
+	struct object referent;
+
+	const bool known = object_read(object->objects, address, &referent) == CPEEK_OK;
+	const bool dead = known && is_dead(&referent);
+	dissect_field(dissection, DISSECT_OBJECT, FIELD_PyWeakReference_wr_object, "%s",
+		      dead ? "the referent is gone" : "the referent: not counted in its ob_refcnt");
+	dissect_field(dissection, DISSECT_OBJECT, FIELD_PyWeakReference_wr_callback,
+		      "called with the reference when the referent goes");
+	dissect_field(dissection, DISSECT_NUMBER, FIELD_PyWeakReference_hash, "%s",
+		      hash == -1 ? "not asked for yet" : "hash(referent), kept when the referent goes");
+	dissect_field(dissection, DISSECT_POINTER, FIELD_PyWeakReference_wr_prev,
+		      "the reference before it to the same referent");
+	dissect_field(dissection, DISSECT_POINTER, FIELD_PyWeakReference_wr_next, "the one behind it");
+	if (call)
+		dissect_field(dissection, DISSECT_POINTER, FIELD_PyWeakReference_vectorcall, "%s",
+			      dissect_function(dissection, call));
+	dissect_field(dissection, DISSECT_POINTER, FIELD_PyWeakReference_weakrefs_lock,
+		      "the lock of the referent's list (free-threaded)");
+	if (dead || !known)
+		return CPEEK_OK;
+	enum cpeek_status status = find_first(object, &first);
+	if (status == CPEEK_OK)
+		status = instance_dissect_weakrefs(dissection, first, address);
+	return dissect_tolerate(dissection, status, "the list of weak references");
+}
+
 /* gc_traverse() */
 static const enum layout_field weakref_fields[] = {FIELD_PyWeakReference_wr_callback};
 
@@ -95,6 +150,7 @@ static const enum layout_field weakref_fields[] = {FIELD_PyWeakReference_wr_call
 		.structure = STRUCT_PyWeakReference,                                                                  \
 		.decode = decode_,                                                                                    \
 		.fields = weakref_fields,                                                                             \
+		.dissect = weakref_dissect,                                                                           \
 		.field_count = 1,                                                                                     \
 	};
 

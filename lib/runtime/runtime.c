@@ -42,6 +42,11 @@ static bool is_named(const struct candidate *candidate, const char *forced)
 	       candidate->free_threaded == (strchr(forced, 't') != NULL);
 }
 
+bool runtime_oversizes_dicts(const struct python *python)
+{
+	return python->version_hex >= 0x030a0000 && python->version_hex < 0x030d0400;
+}
+
 bool runtime_lacks(const struct python *python, enum layout_struct structure)
 {
 	return python->derived && !python->layout->structs[structure] &&

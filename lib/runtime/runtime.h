@@ -91,6 +91,9 @@ void runtime_close(struct python *python);
  * (0: there is none). UNSUPPORTED when the layout has no lists, NOT_FOUND. */
 enum cpeek_status runtime_find_generations(const struct python *python, size_t interpreter, target_addr *ret,
 					   target_addr *ret_permanent);
+/* The state of an interpreter's collector, struct _gc_runtime_state: to 3.8 one for all interpreters. NOT_FOUND in 3.6,
+ * which has variables of Modules/gcmodule.c instead. */
+enum cpeek_status runtime_find_collector(const struct python *python, size_t interpreter, target_addr *ret);
 /* Another CPython in the same process, which --python X.Y of its version would choose. */
 struct other_python {
 	target_addr runtime;
@@ -109,6 +112,10 @@ struct other_pythons {
 enum cpeek_status runtime_find_others(const struct python *python, struct other_pythons *ret);
 /* The target has run: read interpreters and threads anew. */
 enum cpeek_status runtime_refresh(struct python *python);
+
+/* Whether dicts round small sizes up too far: 1 to 7 slots that are wanted make 16 instead of 8. 3.10 to 3.12, and 3.13 until
+ * 3.13.4 (gh-133703), which is inside the range of one layout. Objects/dictobject.c, calculate_log2_keysize() */
+bool runtime_oversizes_dicts(const struct python *python);
 
 /* Whether a structure is missing in a layout that no table has, though this version must have it: nothing told it. */
 bool runtime_lacks(const struct python *python, enum layout_struct structure);

@@ -182,3 +182,16 @@ enum cpeek_status runtime_find_generations(const struct python *python, size_t i
 	*ret_permanent = permanent;
 	return CPEEK_OK;
 }
+
+enum cpeek_status runtime_find_collector(const struct python *python, size_t interpreter, target_addr *ret)
+{
+	const struct layout *layout = python->layout;
+
+	if (layout_has(layout, FIELD_PyInterpreterState_gc))
+		*ret = python->interpreters[interpreter].address + layout_offset(layout, FIELD_PyInterpreterState_gc);
+	else if (layout_has(layout, FIELD__PyRuntimeState_gc))
+		*ret = python->runtime + layout_offset(layout, FIELD__PyRuntimeState_gc);
+	else
+		return CPEEK_NOT_FOUND;
+	return CPEEK_OK;
+}

@@ -46,6 +46,9 @@ struct sink_backend {
 	/* level was just taken off the stack. */
 	void (*close)(struct sink *sink, unsigned char level);
 	void (*field)(struct sink *sink, const char *name, const struct value *value);
+	/* A text field in pieces: its name, then pieces, of which the last is NULL. May be NULL. */
+	void (*begin)(struct sink *sink, const char *name);
+	void (*piece)(struct sink *sink, const char *text, size_t length);
 	/* NULL where text is not shown. */
 	void (*span)(struct sink *sink, enum sink_style style, const char *text, size_t length);
 	void (*newline)(struct sink *sink);

@@ -23,17 +23,22 @@ static bool in_lines(struct sink *sink)
 	return !level || (*level & LEVEL_KIND) == LEVEL_LINES;
 }
 
-static void put_text(struct output *output, const char *text, size_t length)
+static void put_escaped(struct output *output, const char *text, size_t length)
 {
 	struct escape_piece piece;
 
-	output_byte(output, '"');
 	while (length && !output->refused) {
 		size_t taken = escape_next(ESCAPE_JSON, text, length, &piece);
 		output_append(output, piece.text, piece.length);
 		text += taken;
 		length -= taken;
 	}
+}
+
+static void put_text(struct output *output, const char *text, size_t length)
+{
+	output_byte(output, '"');
+	put_escaped(output, text, length);
 	output_byte(output, '"');
 }
 
@@ -107,10 +112,28 @@ static void json_field(struct sink *sink, const char *name, const struct value *
 	end_item(sink);
 }
 
+static void json_begin(struct sink *sink, const char *name)
+{
+	start_item(sink, name);
+	output_byte(&sink->output, '"');
+}
+
+static void json_piece(struct sink *sink, const char *text, size_t length)
+{
+	if (text) {
+		put_escaped(&sink->output, text, length);
+	} else {
+		output_byte(&sink->output, '"');
+		end_item(sink);
+	}
+}
+
 static const struct sink_backend json_backend = {
 	.open = json_open,
 	.close = json_close,
 	.field = json_field,
+	.begin = json_begin,
+	.piece = json_piece,
 };
 
 struct sink *sink_create_json(sink_write_fn write, void *arg)

@@ -140,6 +140,23 @@ void sink_string(struct sink *sink, const char *name, const char *text)
 	sink_bytes(sink, name, text, text ? strlen(text) : 0);
 }
 
+void sink_text_begin(struct sink *sink, const char *name)
+{
+	if (!sink_failed(sink) && sink->backend->begin)
+		sink->backend->begin(sink, name);
+}
+
+void sink_text_add(struct sink *sink, const char *text, size_t length)
+{
+	if (!sink_failed(sink) && sink->backend->piece)
+		sink->backend->piece(sink, text, length);
+}
+
+void sink_text_end(struct sink *sink)
+{
+	sink_text_add(sink, NULL, 0);
+}
+
 void sink_number(struct sink *sink, const char *name, int64_t value)
 {
 	field(sink, name, &(struct value){.kind = VALUE_NUMBER, .number = (uint64_t)value});

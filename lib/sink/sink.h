@@ -66,6 +66,11 @@ void sink_end(struct sink *sink);
  * character, bidi mark or broken UTF-8 reaches a terminal (they come out as \x1b, \u202e, \xff). */
 void sink_string(struct sink *sink, const char *name, const char *text);
 void sink_bytes(struct sink *sink, const char *name, const char *text, size_t length);
+/* A text field that is never in memory as a whole: begin, pieces of whole characters, end; between them nothing but spans
+ * and lines. Not shown in tables and cards. */
+void sink_text_begin(struct sink *sink, const char *name);
+void sink_text_add(struct sink *sink, const char *text, size_t length);
+void sink_text_end(struct sink *sink);
 void sink_number(struct sink *sink, const char *name, int64_t value);
 void sink_unsigned(struct sink *sink, const char *name, uint64_t value);
 void sink_bool(struct sink *sink, const char *name, bool value);

@@ -168,27 +168,47 @@ static enum cpeek_status read_line_bytes(void *arg, uint64_t offset, void *buffe
 	return target_read(bytes->target, bytes->data + offset, buffer, length);
 }
 
-enum cpeek_status code_find_position(struct objects *objects, const struct code *code, int64_t byte_offset,
-				     struct position *ret)
+static enum cpeek_status open_lines(struct objects *objects, const struct code *code, struct line_bytes *bytes,
+				    struct lines *ret)
 {
 	const struct layout *layout = objects->layout;
 	struct span table;
 
-	/* A frame that has not begun stands before the code: at -1 (to 3.9) or one instruction. */
-	if (byte_offset < -UNIT || (byte_offset >= 0 && byte_offset % UNIT) ||
-	    (code->length >= 0 && byte_offset >= code->length))
-		return CPEEK_CORRUPT;
 	TRY(span_of_bytes(objects, code->lines, &table));
-	struct line_bytes bytes = {objects->target, table.data};
-	struct lines lines = {
+	*bytes = (struct line_bytes){objects->target, table.data};
+	*ret = (struct lines){
 		.form = layout_trait(layout, TRAIT_LNOTAB)   ? LINES_LNOTAB
 			: layout_trait(layout, TRAIT_PEP626) ? LINES_PEP626
 							     : LINES_LOCATIONS,
 		.first_line = code->first_line,
 		.size = table.size,
 		.read = read_line_bytes,
-		.arg = &bytes,
+		.arg = bytes,
 	};
+	return CPEEK_OK;
+}
+
+enum cpeek_status code_walk_lines(struct objects *objects, const struct code *code, bool past_end, line_range_fn found,
+				  void *arg)
+{
+	struct line_bytes bytes;
+	struct lines lines;
+
+	TRY(open_lines(objects, code, &bytes, &lines));
+	return lines_walk(&lines, code->length < 0 ? INT64_MAX : code->length, past_end, found, arg);
+}
+
+enum cpeek_status code_find_position(struct objects *objects, const struct code *code, int64_t byte_offset,
+				     struct position *ret)
+{
+	struct lines lines;
+
+	/* A frame that has not begun stands before the code: at -1 (to 3.9) or one instruction. */
+	if (byte_offset < -UNIT || (byte_offset >= 0 && byte_offset % UNIT) ||
+	    (code->length >= 0 && byte_offset >= code->length))
+		return CPEEK_CORRUPT;
+	struct line_bytes bytes;
+	TRY(open_lines(objects, code, &bytes, &lines));
 	return lines_find(&lines, byte_offset, ret);
 }
 

@@ -5,7 +5,7 @@
 #ifndef STACK_CODE_H
 #define STACK_CODE_H
 
-#include "stack/stack.h"
+#include "stack/lines.h"
 
 /* co_flags, Include/code.h (every version). */
 enum { CODE_OPTIMIZED = 0x1, CODE_VARARGS = 0x4, CODE_VARKEYWORDS = 0x8 };
@@ -40,6 +40,9 @@ enum cpeek_status code_find_bytecode(struct objects *objects, const struct code 
 /* As code_read_position() of a code object that was read. CORRUPT also when the offset is outside the code. */
 enum cpeek_status code_find_position(struct objects *objects, const struct code *code, int64_t byte_offset,
 				     struct position *ret);
+/* lines_walk() over its line table. */
+enum cpeek_status code_walk_lines(struct objects *objects, const struct code *code, bool past_end, line_range_fn found,
+				  void *arg);
 
 /* Whether a type is CPython's own of this name: "code", "cell", "frame" … (no class of the program's). When its name
  * cannot be had, any static type may be. */

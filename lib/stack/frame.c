@@ -62,6 +62,22 @@ static enum cpeek_status find_offset(struct objects *objects, const struct code 
 	return CPEEK_OK;
 }
 
+enum cpeek_status frame_read_instruction(struct objects *objects, const struct frame *frame, int64_t *ret_offset,
+					 int64_t *ret_copy)
+{
+	struct frame_memory memory;
+	struct code code;
+	target_addr previous;
+	int64_t offset;
+
+	TRY(frame_read(objects, frame->address, &memory, &previous));
+	TRY(code_read(objects, memory.code, &code));
+	TRY(find_offset(objects, &code, &memory, &offset));
+	*ret_offset = offset < 0 ? -1 : offset;
+	*ret_copy = memory.bytecode;
+	return CPEEK_OK;
+}
+
 /* *ret stays as it is when there is none. */
 static enum cpeek_status find_position(struct objects *objects, struct code_entry *entry,
 				       const struct frame_memory *memory, int64_t byte_offset, struct position *ret)

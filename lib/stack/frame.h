@@ -45,6 +45,8 @@ enum cpeek_status frame_interpreter_read(struct objects *objects, target_addr ad
 bool frame_is_interpreter(const struct layout *layout);
 /* Whether the frame in a generator, coroutine or async generator is dead. From 3.11. */
 bool generator_is_cleared(const struct object *generator);
+/* What a generator, coroutine or async generator does, as struct frame_hooks says. */
+enum cpeek_status generator_read_state(const struct object *generator, const char **ret);
 /* A frame of the C stack that stands for no Python code (3.12+). */
 bool frame_is_shim(const struct layout *layout, const struct frame_memory *memory);
 

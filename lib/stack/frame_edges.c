@@ -17,7 +17,8 @@ static enum cpeek_status add_words(struct edges *edges, struct objects *objects,
 		uint64_t value;
 		enum cpeek_status status = words_read(&words, i, count, &value);
 		if (status == CPEEK_OK)
-			edges_add(edges, EDGE_INDEX, stackref_get(objects->layout, value), NULL, first + i, traversed);
+			(stackref_is_borrowed(objects->layout, value) ? edges_add_borrowed : edges_add)(
+				edges, EDGE_INDEX, stackref_get(objects->layout, value), NULL, first + i, traversed);
 		else
 			damage = status;
 	}
@@ -64,6 +65,20 @@ static void add_named(struct edges *edges, const struct objects *objects, enum l
 		edges_add(edges, EDGE_FIELD, target, layout_field_name(field), 0, true);
 }
 
+/* The same for a word of the frame at address, which from 3.14 on tells whether it is counted. */
+static enum cpeek_status add_word(struct edges *edges, const struct objects *objects, target_addr address,
+				  enum layout_field field)
+{
+	uint64_t word;
+
+	if (!layout_has(objects->layout, field))
+		return CPEEK_OK;
+	TRY(field_read(objects, address, field, &word));
+	(stackref_is_borrowed(objects->layout, word) ? edges_add_borrowed : edges_add)(
+		edges, EDGE_FIELD, stackref_get(objects->layout, word), layout_field_name(field), 0, true);
+	return CPEEK_OK;
+}
+
 /* From 3.11: what lies inside a generator or a finished frame object. While it runs its depth is not known and nothing
  * of it is visited: its slots are references all the same. */
 static enum cpeek_status walk_interpreter_frame(const struct object *object, target_addr address, struct edges *edges)
@@ -76,9 +91,9 @@ static enum cpeek_status walk_interpreter_frame(const struct object *object, tar
 	add_named(edges, objects, FIELD__PyInterpreterFrame_frame_obj, memory.frame_object);
 	add_named(edges, objects, FIELD__PyInterpreterFrame_f_locals, memory.locals);
 	add_named(edges, objects, FIELD__PyInterpreterFrame_f_func, memory.function); /* 3.11 */
-	add_named(edges, objects, FIELD__PyInterpreterFrame_f_funcobj, memory.function);
+	TRY(add_word(edges, objects, address, FIELD__PyInterpreterFrame_f_funcobj));
 	add_named(edges, objects, FIELD__PyInterpreterFrame_f_code, memory.code); /* 3.11, 3.12 */
-	add_named(edges, objects, FIELD__PyInterpreterFrame_f_executable, memory.code);
+	TRY(add_word(edges, objects, address, FIELD__PyInterpreterFrame_f_executable));
 	TRY(read_code(objects, &memory, &code));
 	if (!memory.has_stack)
 		return add_words(edges, objects, memory.slots, 0, code.slots, false);
@@ -131,13 +146,10 @@ static enum cpeek_status add_exception_state(const struct object *object, struct
 static enum cpeek_status add_code_of_dead_frame(const struct object *object, target_addr frame, struct edges *edges)
 {
 	struct objects *objects = object->objects;
-	uint64_t code;
 
 	if (!layout_trait(objects->layout, TRAIT_STACKREF))
 		return CPEEK_OK;
-	TRY(field_read(objects, frame, FIELD__PyInterpreterFrame_f_executable, &code));
-	add_named(edges, objects, FIELD__PyInterpreterFrame_f_executable, stackref_get(objects->layout, code));
-	return CPEEK_OK;
+	return add_word(edges, objects, frame, FIELD__PyInterpreterFrame_f_executable);
 }
 
 static enum cpeek_status walk_generator(const struct object *object, struct edges *edges)

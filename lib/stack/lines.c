@@ -233,3 +233,94 @@ enum cpeek_status lines_find(const struct lines *lines, int64_t byte_offset, str
 	*ret = position;
 	return CPEEK_OK;
 }
+
+/* ---- All of it ---- */
+
+struct walk {
+	struct reader reader;
+	int64_t length;
+	bool past_end, ended;
+	line_range_fn found;
+	void *arg;
+};
+
+static enum cpeek_status visit(struct walk *walk, int64_t start, int64_t end, struct position position)
+{
+	if (position.line < 0)
+		position.line = position.end_line = -1;
+	if (start >= walk->length && !walk->past_end) {
+		walk->ended = true;
+		return CPEEK_OK;
+	}
+	return walk->found(walk->arg, &(struct line_range){start, end, position});
+}
+
+static enum cpeek_status walk_lnotab(struct walk *walk)
+{
+	int64_t start = 0, line = walk->reader.lines->first_line;
+	unsigned bytes;
+	int delta;
+	enum cpeek_status status = CPEEK_OK;
+
+	while (!walk->ended && (status = next_pair(&walk->reader, &bytes, &delta)) == CPEEK_OK) {
+		if (bytes)
+			TRY(visit(walk, start, start + bytes, (struct position){line, -1, -1, -1}));
+		start += bytes;
+		line += delta;
+	}
+	if (walk->ended)
+		return CPEEK_OK;
+	if (status != CPEEK_END)
+		return status;
+	return visit(walk, start, walk->length > start ? walk->length : start, (struct position){line, -1, -1, -1});
+}
+
+static enum cpeek_status walk_pep626(struct walk *walk)
+{
+	int64_t start = 0, line = walk->reader.lines->first_line;
+	unsigned bytes;
+	int delta;
+	enum cpeek_status status = CPEEK_OK;
+
+	while (!walk->ended && (status = next_pair(&walk->reader, &bytes, &delta)) == CPEEK_OK) {
+		if (delta != NO_LINE)
+			line += delta;
+		if (bytes)
+			TRY(visit(walk, start, start + bytes,
+				  (struct position){delta == NO_LINE ? -1 : line, -1, -1, -1}));
+		start += bytes;
+	}
+	return status == CPEEK_END ? CPEEK_OK : status;
+}
+
+static enum cpeek_status walk_locations(struct walk *walk)
+{
+	int64_t start = 0, line = walk->reader.lines->first_line;
+	struct location location;
+	uint8_t first = 0;
+	enum cpeek_status status = next_byte(&walk->reader, &first);
+
+	if (status == CPEEK_OK && !(first & 0x80))
+		return CPEEK_CORRUPT;
+	while (!walk->ended && status == CPEEK_OK &&
+	       (status = next_location(&walk->reader, &first, &location)) == CPEEK_OK) {
+		struct position position;
+		TRY(location_decode(&location, &line, &position));
+		const int64_t end = start + ((location.bytes[0] & 7) + 1) * UNIT;
+		TRY(visit(walk, start, end, position));
+		start = end;
+	}
+	return status == CPEEK_END ? CPEEK_OK : status;
+}
+
+enum cpeek_status lines_walk(const struct lines *lines, int64_t length, bool past_end, line_range_fn found, void *arg)
+{
+	struct walk walk = {
+		.reader = {.lines = lines}, .length = length, .past_end = past_end, .found = found, .arg = arg};
+
+	if (lines->size > LINES_SIZE_MAX)
+		return CPEEK_CORRUPT;
+	if (lines->form == LINES_LNOTAB)
+		return walk_lnotab(&walk);
+	return lines->form == LINES_PEP626 ? walk_pep626(&walk) : walk_locations(&walk);
+}

@@ -26,4 +26,16 @@ struct lines {
  * longer than LINES_SIZE_MAX, or what read answered. */
 enum cpeek_status lines_find(const struct lines *lines, int64_t byte_offset, struct position *ret);
 
+/* A run of instructions at one position, by their byte offsets: from start on, below end. */
+struct line_range {
+	int64_t start, end;
+	struct position position;
+};
+typedef enum cpeek_status (*line_range_fn)(void *arg, const struct line_range *range);
+/* Every entry of the table that has instructions, in their order, up to those that begin at or behind length (the code's,
+ * in bytes); with past_end also those. The last run of a co_lnotab ends at length. Neighbours may be at one
+ * line. Stops with found's status if it is not OK. CORRUPT when the table contradicts itself or is longer than
+ * LINES_SIZE_MAX, or what read answered. */
+enum cpeek_status lines_walk(const struct lines *lines, int64_t length, bool past_end, line_range_fn found, void *arg);
+
 #endif

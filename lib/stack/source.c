@@ -35,6 +35,7 @@ struct source_cache {
 	struct map files; /* hash of the key → struct source_file * */
 	size_t bytes;
 	uint64_t process; /* whose files they are; 0: ours */
+	char *folder;     /* of the main file; NULL: not known */
 };
 
 static void file_destroy(struct source_file *file)
@@ -71,12 +72,25 @@ void source_use_process(struct source_cache *cache, uint64_t id)
 	cache->process = id;
 }
 
+enum cpeek_status source_use_folder(struct source_cache *cache, const char *folder)
+{
+	char *copy = memory_strdup(folder);
+
+	if (!copy)
+		return CPEEK_NO_MEMORY;
+	forget_all(cache);
+	memory_free(cache->folder);
+	cache->folder = copy;
+	return CPEEK_OK;
+}
+
 void source_destroy(struct source_cache *cache)
 {
 	if (!cache)
 		return;
 	forget_all(cache);
 	map_deinit(&cache->files);
+	memory_free(cache->folder);
 	memory_free(cache);
 }
 
@@ -191,6 +205,26 @@ static enum cpeek_status read_of_process(uint64_t process, const char *path, str
 	return status;
 }
 
+/* A relative path, in the folder of the main file if that is what its own folders end in. */
+static enum cpeek_status read_of_folder(const char *sysroot, const char *folder, const char *path, struct strbuf *ret)
+{
+	struct strbuf joined = {0};
+
+	while (strncmp(path, "./", 2) == 0)
+		path += 2;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const size_t length = slash ? (size_t)(slash - path) : 0, folder_length = strlen(folder);
+	if (slash && (length + 1 > folder_length || folder[folder_length - length - 1] != '/' ||
+		      memcmp(folder + folder_length - length, path, length) != 0))
+		return CPEEK_NOT_FOUND;
+	strbuf_printf(&joined, "%s%s", sysroot, folder);
+	enum cpeek_status status =
+		strbuf_failed(&joined) ? CPEEK_NO_MEMORY : read_joined(strbuf_text(&joined), name, ret);
+	strbuf_deinit(&joined);
+	return status;
+}
+
 /* In the sysroot, which counts for absolute paths alone, then as the process or we see it. */
 static enum cpeek_status find_bytes(const struct source_cache *cache, const char *sysroot, const char *path,
 				    struct strbuf *ret)
@@ -199,6 +233,10 @@ static enum cpeek_status find_bytes(const struct source_cache *cache, const char
 
 	if (sysroot && path[0] == '/')
 		status = read_joined(sysroot, path, ret);
+	if (path[0] != '/' && cache->folder && sysroot)
+		status = read_of_folder(sysroot, cache->folder, path, ret);
+	if (status == CPEEK_NOT_FOUND && path[0] != '/' && cache->folder)
+		status = read_of_folder("", cache->folder, path, ret);
 	if (status != CPEEK_NOT_FOUND)
 		return status;
 	return cache->process ? read_of_process(cache->process, path, ret) : read_bytes(path, ret);

@@ -14,6 +14,9 @@ struct source_cache *source_create(void);
 void source_destroy(struct source_cache *cache);
 /* Files are those that the process with this id sees, in its own root and current folders, which may not be ours. */
 void source_use_process(struct source_cache *cache, uint64_t id);
+/* The folder of the program's main file, where the target is a core: what it was started by may be relative to a folder
+ * that a core does not tell. Copied. */
+enum cpeek_status source_use_folder(struct source_cache *cache, const char *folder);
 /* Appends line number line (from 1) of a file to out, as UTF-8, without its newline. sysroot may be NULL; it is
  * tried first. NOT_FOUND when the file cannot be read or has no such line. */
 enum cpeek_status source_read_line(struct source_cache *cache, const char *sysroot, const char *file, int64_t line,

@@ -46,6 +46,14 @@ void stack_deinit(struct stack *stack);
  * generator. NOT_FOUND when it has none (finished), CORRUPT, FAULT. */
 enum cpeek_status frame_of_object(const struct object *object, struct frame *ret);
 
+/* The byte offset of the instruction that a frame is at, as its f_lasti says (-1: it has not begun), and which of its
+ * code's copies it runs (co_tlbc of free-threaded builds, 3.14+; else 0). FAULT, CORRUPT. */
+enum cpeek_status frame_read_instruction(struct objects *objects, const struct frame *frame, int64_t *ret_offset,
+					 int64_t *ret_copy);
+
+/* The code of a generator, coroutine or async generator, finished or not. NOT_FOUND: it is none; CORRUPT, FAULT. */
+enum cpeek_status generator_find_code(const struct object *generator, target_addr *ret);
+
 /* What a frame's code says; each appends UTF-8 to out. FAULT, CORRUPT. Before 3.11 there is no qualified name that a
  * frame leads to: its name stands for it. */
 enum cpeek_status frame_read_function(struct objects *objects, const struct frame *frame, struct strbuf *out);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gelf.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -114,6 +115,7 @@ void elf_file_close(struct elf_file *file)
 	if (file->elf)
 		(void)elf_end(file->elf);
 	elf_header_deinit(&file->header);
+	memory_free(file->functions);
 	free_bytes((unsigned char *)(uintptr_t)file->bytes, file->size, file->allocated);
 	memory_free(file);
 }
@@ -155,6 +157,103 @@ enum cpeek_status elf_file_find_symbol(const struct elf_file *file, const char *
 				return CPEEK_OK;
 	}
 	return CPEEK_NOT_FOUND;
+}
+
+/* ---- Functions by address ---- */
+
+struct elf_function {
+	uint64_t value, size;
+	const char *name; /* in the file's string table */
+	bool local;
+};
+
+static int compare_functions(const void *left, const void *right)
+{
+	const struct elf_function *a = left, *b = right;
+
+	if (a->value != b->value)
+		return a->value < b->value ? -1 : 1;
+	return (int)a->local - (int)b->local;
+}
+
+/* Appends the functions and variables of one symbol table, whose names end inside of its string table. */
+static bool list_table(struct elf_file *file, Elf_Scn *section, const GElf_Shdr *header, size_t *capacity)
+{
+	Elf_Scn *string_section = elf_getscn(file->elf, header->sh_link);
+	Elf_Data *symbols = elf_getdata(section, NULL);
+	Elf_Data *strings = string_section ? elf_getdata(string_section, NULL) : NULL;
+	GElf_Sym symbol;
+
+	if (!symbols || !strings || !strings->d_buf || strings->d_type != ELF_T_BYTE)
+		return true;
+	for (int i = 1; gelf_getsym(symbols, i, &symbol); i++) {
+		const unsigned type = GELF_ST_TYPE(symbol.st_info);
+		if ((type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_OBJECT) ||
+		    symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS || symbol.st_name >= strings->d_size)
+			continue;
+		const char *name = (const char *)strings->d_buf + symbol.st_name;
+		if (!*name || !memchr(name, '\0', strings->d_size - symbol.st_name))
+			continue;
+		if (file->function_count == *capacity) {
+			const size_t larger = *capacity ? 2 * *capacity : 1024;
+			struct elf_function *new = memory_realloc(file->functions, larger * sizeof(*new));
+			if (!new)
+				return false;
+			file->functions = new;
+			*capacity = larger;
+		}
+		file->functions[file->function_count++] = (struct elf_function){
+			symbol.st_value, symbol.st_size, name, GELF_ST_BIND(symbol.st_info) == STB_LOCAL};
+	}
+	return true;
+}
+
+static enum cpeek_status list_functions(struct elf_file *file)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t capacity = 0;
+
+	while (file->elf && (section = elf_nextscn(file->elf, section))) {
+		if (!gelf_getshdr(section, &header) || (header.sh_type != SHT_DYNSYM && header.sh_type != SHT_SYMTAB))
+			continue;
+		if (!list_table(file, section, &header, &capacity)) {
+			memory_free(file->functions);
+			file->functions = NULL;
+			file->function_count = 0;
+			return CPEEK_NO_MEMORY;
+		}
+	}
+	if (file->function_count)
+		qsort(file->functions, file->function_count, sizeof(*file->functions), compare_functions);
+	file->functions_listed = true;
+	return CPEEK_OK;
+}
+
+enum cpeek_status elf_file_find_function(struct elf_file *file, uint64_t value, const char **ret, uint64_t *ret_offset)
+{
+	if (!file->functions_listed)
+		TRY(list_functions(file));
+	size_t low = 0, high = file->function_count;
+	while (low < high) { /* the first that begins behind value */
+		const size_t middle = low + (high - low) / 2;
+		if (file->functions[middle].value <= value)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		return CPEEK_NOT_FOUND;
+	size_t found = low - 1;
+	while (found > 0 && file->functions[found - 1].value == file->functions[found].value)
+		found--;
+	const struct elf_function *function = &file->functions[found];
+	/* Code of assembler may have no size: then only its beginning counts. */
+	if (value - function->value >= (function->size ? function->size : 1))
+		return CPEEK_NOT_FOUND;
+	*ret = function->name;
+	*ret_offset = value - function->value;
+	return CPEEK_OK;
 }
 
 static bool is_loaded(const struct elf_file *file, const GElf_Shdr *header)

@@ -472,6 +472,26 @@ enum cpeek_status target_find_symbol(struct target *target, const struct target_
 	return debug ? find_in_file(module, debug, name, ret, ret_size) : CPEEK_NOT_FOUND;
 }
 
+enum cpeek_status target_find_function(struct target *target, target_addr addr, const char **ret, uint64_t *ret_offset)
+{
+	const struct target_module *module = target_find_module(target, addr);
+	enum cpeek_status status = CPEEK_NOT_FOUND;
+	const struct elf_file *debug;
+
+	if (!module)
+		return CPEEK_NOT_FOUND;
+	TRY(target_load_module(target, module));
+	if (!module->has_bias)
+		return CPEEK_NOT_FOUND;
+	const uint64_t value = untag(target, addr) - module->bias;
+	if (module->usable && module->elf->has_symbol_table)
+		status = elf_file_find_function(module->elf, value, ret, ret_offset);
+	if (status != CPEEK_NOT_FOUND)
+		return status;
+	TRY(module_load_debug(target, &target->modules[module - target->modules], &debug));
+	return debug ? elf_file_find_function(module->debug, value, ret, ret_offset) : CPEEK_NOT_FOUND;
+}
+
 enum cpeek_status target_find_section(struct target *target, const struct target_module *module, const char *name,
 				      target_addr *ret, uint64_t *ret_size)
 {

@@ -223,5 +223,10 @@ enum cpeek_status target_find_symbol(struct target *target, const struct target_
 				     target_addr *ret, uint64_t *ret_size);
 enum cpeek_status target_find_section(struct target *target, const struct target_module *module, const char *name,
 				      target_addr *ret, uint64_t *ret_size);
+/* The function (or variable) whose code (or data) is at addr, from the symbols of the module's file or its separate debug
+ * file, and how far into it that is. NOT_FOUND: no module is there, or its symbols do not tell; NO_MEMORY. The name lives as long as the
+ * module's file. */
+enum cpeek_status target_find_function(struct target *target, target_addr addr, const char **ret,
+				       uint64_t *ret_offset);
 
 #endif

@@ -25,6 +25,10 @@ enum option {
 	OPTION_MISMATCH,
 	OPTION_JSON,
 	OPTION_COLOR,
+	OPTION_ELEMENTS,
+	OPTION_STRING,
+	OPTION_DEPTH,
+	OPTION_TOTAL,
 	OPTION_NO_PAUSE,
 	OPTION_PYTHON,
 	OPTION_VERSION,
@@ -43,6 +47,10 @@ static const struct {
 	[OPTION_MISMATCH] = {"--mismatch", "WHAT", "files of another build: ignore them, or use them"},
 	[OPTION_JSON] = {"--json", NULL, "answer in JSON"},
 	[OPTION_COLOR] = {"--color", "WHEN", "auto (the default), always or never; NO_COLOR is honoured"},
+	[OPTION_ELEMENTS] = {"--elements", "N", "show N items of a container; 0 here and below: all"},
+	[OPTION_STRING] = {"--string", "N", "show N characters of a text, digits of an int"},
+	[OPTION_DEPTH] = {"--depth", "N", "show N levels of nesting"},
+	[OPTION_TOTAL] = {"--total", "N", "show N bytes of one value in all, and count what is left"},
 	[OPTION_NO_PAUSE] = {"--no-pause", NULL, "read a process without stopping it: answers may be torn"},
 	[OPTION_PYTHON] = {"--python", "X.Y", "force the layout of this CPython; dwarf: one from debug information"},
 	[OPTION_VERSION] = {"--version", NULL, "print the version"},
@@ -82,6 +90,14 @@ static enum option option_find(const char *arg, const char **value)
 	return OPTION_COUNT;
 }
 
+static bool number_read(const char *text, uint64_t *ret)
+{
+	char *end;
+	errno = 0;
+	*ret = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+}
+
 /* Sorts argv into options of cpeek, which may stand anywhere before a "--", and words. Answers 0 or an exit code. */
 static int request_parse(struct request *request, int argc, char **argv)
 {
@@ -110,6 +126,12 @@ static int request_parse(struct request *request, int argc, char **argv)
 	for (i++; i < argc; i++)
 		request->words[request->word_count++] = argv[i];
 
+	for (int limit = OPTION_ELEMENTS; limit <= OPTION_TOTAL; limit++) {
+		uint64_t number;
+		if (request->values[limit] != NULL && !number_read(request->values[limit], &number))
+			return complain("%s takes a number, 0 for no limit, not %s", OPTIONS[limit].name,
+					request->values[limit]);
+	}
 	const char *color = request->values[OPTION_COLOR];
 	if (color != NULL && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
 		return complain("--color takes auto, always or never, not %s", color);
@@ -399,6 +421,12 @@ static int request_run(const struct request *request, const char *line)
 	int32_t status = target_open(session, request);
 	if (status == CPEEK_OK && output.terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
 		status = cpeek_set(session, "width", size.ws_col);
+	for (int limit = OPTION_ELEMENTS; limit <= OPTION_TOTAL && status == CPEEK_OK; limit++) {
+		uint64_t number;
+		/* The settings are called as the options are. */
+		if (request->values[limit] != NULL && number_read(request->values[limit], &number))
+			status = cpeek_set(session, OPTIONS[limit].name + 2, number);
+	}
 	if (status == CPEEK_OK)
 		status = cpeek_run(session, line, format, output_write, &output);
 	progress_erase(&output.progress);

@@ -266,7 +266,7 @@ class Session(object):
         return True
 
     def set(self, name, value):
-        """Settings: "elements", "string", "depth", "width"; 0 lifts a limit."""
+        """Settings: "elements", "string", "depth", "total", "width"; 0 lifts a limit."""
         self._call(self._library.cpeek_set, _encode(name), value)
 
     def _call(self, function, *args):

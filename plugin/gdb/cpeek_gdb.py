@@ -21,8 +21,12 @@ for _place in (os.path.join(_HERE, ".."), os.path.join(_HERE, "..", "python")):
 import cpeek
 from cpeek import _adapter
 
-# gdb's own default for "print elements": while it stands, the library's default holds.
-_GDB_ELEMENTS = 200
+# gdb's own defaults: while they stand, the library's hold. By name: the default, and the library's settings.
+_GDB_LIMITS = (
+    ("print elements", 200, ("elements", "string")),
+    ("print characters", "elements", ("string",)),  # gdb 14
+    ("print max-depth", 20, ("depth",)),
+)
 
 _NOTE = (
     "This is cpeek's. CPython's own script for gdb (python-gdb.py, libpython.py) has commands with such names\n"
@@ -38,7 +42,7 @@ def _without_target(path):
 class _Gdb(_adapter.Debugger):
     def __init__(self):
         self._runs = 0
-        self._given_elements = False
+        self._given = set()
 
     def note_run(self, _event):
         self._runs += 1
@@ -79,16 +83,27 @@ class _Gdb(_adapter.Debugger):
 
     def settings(self):
         settings = {"width": (gdb.parameter("width") or 0) if _adapter.stdout_is_terminal() else 0}
-        elements = gdb.parameter("print elements") or 0
-        if elements != _GDB_ELEMENTS or self._given_elements:
-            self._given_elements = True
-            settings["elements"] = elements
+        for name, default, limits in _GDB_LIMITS:
+            value = _parameter(name, default)
+            if value != default or name in self._given:
+                self._given.add(name)
+                if not isinstance(value, str):
+                    settings.update((limit, value) for limit in limits)
         return settings
 
     def evaluate(self, expression):
         # cpeek never calls a function in the target, so an expression may not either.
         with _Parameter("may-call-functions", "off"):
             return int(gdb.parse_and_eval(expression))
+
+
+def _parameter(name, default):
+    """A number that is a limit, 0 for none, or what gdb says instead of one; default where gdb has no such setting."""
+    try:
+        value = gdb.parameter(name)
+    except RuntimeError:
+        return default
+    return 0 if value is None or value == -1 or value == "unlimited" else value
 
 
 class _Parameter(object):

@@ -27,6 +27,12 @@ import cpeek
 from cpeek import _adapter
 
 _STOPPED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
+# lldb's limits: the defaults of its releases, and the library's setting. While a default stands, the library's holds.
+_LIMITS = (
+    ("target.max-children-count", ("256", "24"), "elements"),
+    ("target.max-string-summary-length", ("1024",), "string"),
+    ("target.max-children-depth", ("4294967295",), "depth"),  # lldb 16
+)
 _RUNNING = (lldb.eStateRunning, lldb.eStateStepping)
 
 
@@ -35,6 +41,7 @@ class _Lldb(_adapter.Debugger):
 
     def __init__(self, debugger):
         self._debugger = debugger
+        self._given = set()
         self._cores = {}  # generation of a process of a core: the core's path
 
     def find_target(self):
@@ -89,7 +96,14 @@ class _Lldb(_adapter.Debugger):
         return thread.GetThreadID() if thread.IsValid() else None
 
     def settings(self):
-        return {"width": self._debugger.GetTerminalWidth() if _adapter.stdout_is_terminal() else 0}
+        settings = {"width": self._debugger.GetTerminalWidth() if _adapter.stdout_is_terminal() else 0}
+        for name, defaults, limit in _LIMITS:
+            values = self._debugger.GetInternalVariableValue(name, self._debugger.GetInstanceName())
+            value = values.GetStringAtIndex(0) if values.GetSize() else None
+            if value is not None and value.isdigit() and (value not in defaults or name in self._given):
+                self._given.add(name)
+                settings[limit] = int(value)
+        return settings
 
     def evaluate(self, expression):
         options = lldb.SBExpressionOptions()

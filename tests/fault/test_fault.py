@@ -21,6 +21,7 @@ LOOPS = {
         (120, ['info', 'threads', 'up', 'locals', 'print sys']),
         (60, ['globals', 'bt --all --locals']),
         (40, ['objects --limit 50 --referents --repr']),
+        (40, ['gc', 'gc --simulate --limit 20']),
     ],
 }
 

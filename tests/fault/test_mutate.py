@@ -34,6 +34,8 @@ COMMANDS = [
     ['print', 'sys.modules'],
     ['print', '--full', '__builtins__'],
     ['objects', '--referents', '--repr', '--limit', '2000'],
+    ['gc'],
+    ['gc', '--simulate', '--limit', '2000'],
 ]
 JSON_LINES = {'objects'}
 

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "command/command.h"
 #include "heap/heap.h"
+#include "object/dissect.h"
 #include "sink/escape.h"
 
 #include <elf.h>
@@ -614,6 +615,9 @@ static void look_at_object(struct objects *objects, target_addr address)
 		walk_items(&items);
 	if (items_start(&object, &items) == CPEEK_OK)
 		walk_items(&items);
+	struct dissection dissection;
+	(void)object_dissect(&object, &small, &dissection);
+	dissection_deinit(&dissection);
 	if (frame_of_object(&object, &frame) == CPEEK_OK)
 		look_at_frame(objects, &frame);
 	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++)
@@ -658,8 +662,25 @@ static void run_commands(struct cpeek_session *session)
 		"print sys.b[-1]",
 		"print 0x100200.__class__",
 		"print 0x100200.__dict__['a']",
+		"lookup a 'key'",
+		"lookup 0x100200 (1, None, @a.b)",
+		"lookup sys @a",
+		"growth a",
+		"growth 0x100200",
+		"sort a",
+		"sort 0x100200",
 		"threads --json",
 		"bt --all --json",
+		"gc",
+		"gc --simulate",
+		"gc --simulate 0x100200 --json",
+		"dissect 0x100200",
+		"dissect 0x100240 --json",
+		"dis",
+		"dis 0x100200",
+		"dis 0x100240 --json",
+		"type 0x100200",
+		"type 0x100240 --json",
 	};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {

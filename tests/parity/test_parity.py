@@ -10,7 +10,17 @@ import time
 
 import pytest
 
-from front_ends import CPEEK, GDB_PLUGIN, LLDB_DRIVER, LLDB_PLUGIN, dump, environment, interpreters, lldb_environment
+from front_ends import (
+    CPEEK,
+    GDB_PLUGIN,
+    LLDB_DRIVER,
+    LLDB_PLUGIN,
+    Core,
+    dump,
+    environment,
+    interpreters,
+    lldb_environment,
+)
 
 # Each leaves the selected frame as it was.
 LINES = [
@@ -355,12 +365,45 @@ def test_gdb_completes_with_a_target(core, gdb, tmp_path):
     assert answers == ["py-bt --locals\n"]
 
 
-@of_the_program
-def test_gdb_prints_as_many_elements_as_it_is_told(core, lines, gdb, tmp_path):
-    commands = ["set print elements 3", "py-print long", "set print elements 200", "py-print long"]
-    answers, _ = gdb_answers(gdb, tmp_path, core.for_gdb(), [], commands)
-    assert answers[1].startswith("[0, 1, 2, ") and "3, 4" not in answers[1]
-    assert "3, 4" in answers[3]
+@pytest.fixture(scope="module")
+def newest(program, tmp_path_factory):
+    """A core of the newest interpreter, for what does not depend on which it is."""
+    return Core(dump([interpreters()[-1], program, "core"], tmp_path_factory.mktemp("newest")), interpreters()[-1], None)
+
+
+def test_gdb_prints_as_much_as_it_is_told(newest, gdb, tmp_path):
+    commands = [
+        "set print elements 3",
+        "py-print long",
+        "py-print text",
+        "set print elements 200",
+        "py-print long",
+        "set print max-depth 1",
+        "py-print table",
+        "set print elements unlimited",
+        "py-print long",
+    ]
+    answers, _ = gdb_answers(gdb, tmp_path, newest.for_gdb(), [], commands)
+    assert answers[1] == "[0, 1, 2, … +4997 items]\n"
+    assert answers[2].startswith("'caf'… +")
+    assert answers[4].startswith("[0, 1, 2, 3, 4, ") and answers[4].endswith(" 199, … +4800 items]\n")
+    assert "'k': [… +4 items], 2: {… +1 items}" in answers[6]
+    assert answers[8] == "[%s]\n" % ", ".join(map(str, range(5000)))
+
+
+def test_lldb_prints_as_much_as_it_is_told(newest, lldb, tmp_path):
+    commands = [
+        "settings set target.max-children-count 3",
+        "py-print long",
+        "settings set target.max-string-summary-length 4",
+        "py-print text",
+        "settings set target.max-children-count 0",
+        "py-print long",
+    ]
+    answers = [output for output, _ in lldb_answers(lldb, tmp_path, newest.for_lldb(), [], commands)]
+    assert answers[1] == "[0, 1, 2, … +4997 items]\n"
+    assert answers[3].startswith("'café'… +")
+    assert answers[5] == "[%s]\n" % ", ".join(map(str, range(5000)))
 
 
 def test_a_library_that_does_not_fit_is_one_line(gdb, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import cores
 import disturbance
 
-PROGRAMS = [('small',), ('values',), ('stacks',), ('stacks', 'held'), ('stdlib',)]
+PROGRAMS = [('small',), ('values',), ('stacks',), ('stacks', 'held'), ('stdlib',), ('extensions',)]
 
 
 def lines(folder):
@@ -18,7 +18,7 @@ def lines(folder):
         yield from f
 
 
-@pytest.mark.parametrize('program', PROGRAMS, ids='-'.join)
+@pytest.mark.parametrize('program', PROGRAMS + [('unusual',)], ids='-'.join)
 def test_core(cpeek, agree, core_of, interpreter, program):
     folder = core_of(interpreter, *program)
     result = cpeek.compare(lines(folder), *interpreter.core_options(), os.path.join(folder, 'core'))

@@ -31,6 +31,9 @@ int main(void)
 	CHECK_EQ(stackref_get(first, 3), 0);
 	CHECK_EQ(stackref_get(first, (2 << 2) | 3), 0);
 	CHECK_EQ(stackref_get(first, UINT64_MAX), 0);
+	CHECK(stackref_is_borrowed(first, 0xb52bb1));
+	CHECK(!stackref_is_borrowed(first, 1) && !stackref_is_borrowed(first, 3));
+	CHECK(!stackref_is_borrowed(first, 0x7fb793f068e0) && !stackref_is_borrowed(plain, 0xb52bb1));
 	/* 3.15: the same, and the words that are no objects. */
 	CHECK_EQ(stackref_get(second, 1), 0);
 	CHECK_EQ(stackref_get(second, 0xc440f1), 0xc440f0);

@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "object/decoder.h"
+#include "object/bignum.h"
 #include "object/number.h"
 #include "object/printable.h"
 
@@ -282,7 +283,7 @@ static void test_integer(void)
 			digits[j] = (uint32_t)(x >> 34);
 		}
 		strbuf_clear(&out);
-		CHECK(number_put_decimal(&out, digits, count));
+		CHECK_EQ(bignum_put(&out, digits, count, (struct bignum_patience){0}), CPEEK_OK);
 		CHECK_EQ(out.length, integers[i].decimal_length);
 		CHECK_EQ(crc32(0, strbuf_text(&out), out.length), integers[i].decimal_crc);
 
@@ -302,19 +303,19 @@ static void test_integer_edges(void)
 	const uint32_t power[] = {0, 0, 0, 0, 1};
 	struct strbuf out = {0};
 
-	CHECK(number_put_decimal(&out, ones, 4));
+	CHECK_EQ(bignum_put(&out, ones, 4, (struct bignum_patience){0}), CPEEK_OK);
 	CHECK_TEXT(strbuf_text(&out), "1329227995784915872903807060280344575");
 	strbuf_clear(&out);
-	CHECK(number_put_decimal(&out, power, 5));
+	CHECK_EQ(bignum_put(&out, power, 5, (struct bignum_patience){0}), CPEEK_OK);
 	CHECK_TEXT(strbuf_text(&out), "1329227995784915872903807060280344576");
 	strbuf_clear(&out);
-	/* All limbs of 18 digits full, and all empty. */
+	/* A power of ten, and what is just below it. */
 	const uint32_t nines[] = {0x3fffffff, 0xd2e7c3f, 0x3c90715b, 0x3025f39e};
 	const uint32_t round[] = {0x0, 0xd2e7c40, 0x3c90715b, 0x3025f39e};
-	CHECK(number_put_decimal(&out, nines, 4));
+	CHECK_EQ(bignum_put(&out, nines, 4, (struct bignum_patience){0}), CPEEK_OK);
 	CHECK_TEXT(strbuf_text(&out), "999999999999999999999999999999999999");
 	strbuf_clear(&out);
-	CHECK(number_put_decimal(&out, round, 4));
+	CHECK_EQ(bignum_put(&out, round, 4, (struct bignum_patience){0}), CPEEK_OK);
 	CHECK_TEXT(strbuf_text(&out), "1000000000000000000000000000000000000");
 	strbuf_clear(&out);
 	CHECK_EQ(number_put_hex(&out, power, 5, 3), 28);
@@ -322,6 +323,83 @@ static void test_integer_edges(void)
 	strbuf_clear(&out);
 	number_put_small(&out, UINT64_MAX);
 	CHECK_TEXT(strbuf_text(&out), "18446744073709551615");
+	strbuf_deinit(&out);
+}
+
+/* The first digits alone are those of the whole number, and the count of the others is right: of random numbers, and of
+ * those at which a digit more begins. */
+static void test_leading(void)
+{
+	static const uint64_t most[] = {1, 2, 17, 200, 1000};
+	struct strbuf whole = {0}, leading = {0};
+	unsigned told = 0;
+
+	for (size_t count = 1; count < 700; count += 1 + count / 8) {
+		uint32_t *digits = malloc(count * sizeof(*digits));
+		uint64_t x = count;
+		for (size_t j = 0; j < count; j++) {
+			x = next_random(x);
+			digits[j] = count % 3 == 0 ? 0 : count % 3 == 1 ? 0x3fffffff : (uint32_t)(x >> 34);
+		}
+		digits[count - 1] = (uint32_t)(x >> 34 >> x % 29) | 1;
+		strbuf_clear(&whole);
+		CHECK_EQ(bignum_put(&whole, digits, count, (struct bignum_patience){0}), CPEEK_OK);
+		for (size_t i = 0; i < sizeof(most) / sizeof(*most); i++) {
+			uint64_t rest = 0;
+			strbuf_clear(&leading);
+			enum cpeek_status status = bignum_put_leading(&leading, digits, count, most[i], &rest);
+			if (status == CPEEK_NOT_FOUND)
+				continue;
+			told++;
+			CHECK_EQ(status, CPEEK_OK);
+			CHECK_EQ(leading.length, most[i]);
+			CHECK_EQ(leading.length + rest, whole.length);
+			CHECK(memcmp(strbuf_text(&leading), strbuf_text(&whole), leading.length) == 0);
+		}
+		free(digits);
+	}
+	CHECK(told > 50);
+	strbuf_deinit(&whole);
+	strbuf_deinit(&leading);
+}
+
+static bool cancel_at_once(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+/* Of a number of several parts: a power of ten has nothing but zeros behind its first digit, and its upper bits do not
+ * tell it from what is just below. */
+static void test_power_of_ten(void)
+{
+	enum { DIGITS = 150000 };
+	struct strbuf out = {0};
+	uint32_t *digits = calloc(DIGITS, sizeof(*digits));
+	size_t count = 1;
+	uint64_t rest = 0;
+
+	digits[0] = 1;
+	for (unsigned i = 0; i < DIGITS; i += 9) {
+		uint64_t carry = 0;
+		for (size_t j = 0; j < count; j++) {
+			carry += (uint64_t)digits[j] * 1000000000;
+			digits[j] = carry & 0x3fffffff;
+			carry >>= 30;
+		}
+		if (carry)
+			digits[count++] = (uint32_t)carry;
+	}
+	CHECK_EQ(bignum_put_leading(&out, digits, count, 100, &rest), CPEEK_NOT_FOUND);
+	CHECK_EQ(out.length, 0);
+	CHECK_EQ(bignum_put(&out, digits, count, (struct bignum_patience){.cancelled = cancel_at_once}),
+		 CPEEK_CANCELLED);
+	strbuf_clear(&out);
+	CHECK_EQ(bignum_put(&out, digits, count, (struct bignum_patience){0}), CPEEK_OK);
+	CHECK_EQ(out.length, (DIGITS + 8) / 9 * 9 + 1);
+	CHECK_EQ(out.data[0], '1');
+	CHECK_EQ(strspn(out.data + 1, "0"), out.length - 1);
+	free(digits);
 	strbuf_deinit(&out);
 }
 
@@ -408,6 +486,8 @@ int main(void)
 	test_complex();
 	test_integer();
 	test_integer_edges();
+	test_leading();
+	test_power_of_ten();
 	test_text();
 	test_printable();
 	return check_report();
