@@ -13,10 +13,11 @@
 enum { ARGUMENT_FULL, ARGUMENT_HTML, ARGUMENT_EXPR };
 
 enum {
-	LINE_BYTES = 8,       /* of memory in one line */
-	JSON_BYTES = 1 << 16, /* of one row in JSON; more are not copied */
-	TEXT_LINES = 8,       /* of one row: a long text is shown by its beginning */
-	BRIEF_TOTAL = 60,     /* bytes of the repr of an object that is pointed at */
+	LINE_BYTES = 8,                   /* of memory in one line … */
+	BYTES_WIDTH = 3 * LINE_BYTES - 1, /* … and its columns */
+	JSON_BYTES = 1 << 16,             /* of one row in JSON; more are not copied */
+	TEXT_LINES = 8,                   /* of one row: a long text is shown by its beginning */
+	BRIEF_TOTAL = 60,                 /* bytes of the repr of an object that is pointed at */
 	TITLE_TOTAL = 200,
 	NAME_WIDTH = 28, /* columns, at most, before a longer name pushes its line */
 	VALUE_WIDTH = 24,
@@ -128,13 +129,11 @@ static void put_bytes(struct cpeek_session *session, target_addr address, uint64
 {
 	uint8_t byte;
 
-	for (uint64_t i = 0; i < LINE_BYTES; i++)
-		if (i >= size)
-			strbuf_puts(out, "   ");
-		else if (target_probe(session->target, address + i, &byte, 1))
-			strbuf_printf(out, "%02x ", byte);
+	for (uint64_t i = 0; i < LINE_BYTES && i < size; i++)
+		if (target_probe(session->target, address + i, &byte, 1))
+			strbuf_printf(out, "%s%02x", i ? " " : "", byte);
 		else
-			strbuf_puts(out, "?? ");
+			strbuf_puts(out, i ? " ??" : "??");
 }
 
 static void span_offset(struct sink *sink, int64_t offset)
@@ -146,6 +145,23 @@ static void span_offset(struct sink *sink, int64_t offset)
 struct block_shape {
 	size_t name, value; /* widths */
 };
+
+/* The name of a row, and its value and meaning if there are any, without blanks at the end. */
+static void show_label(struct sink *sink, const struct dissect_row *row, const char *value,
+		       const struct block_shape *shape)
+{
+	if (!row->meaning && !*value) {
+		sink_span(sink, SINK_NAME, row->name);
+		return;
+	}
+	span_padded(sink, SINK_NAME, row->name, shape->name);
+	if (!row->meaning) {
+		sink_span(sink, SINK_VALUE, value);
+		return;
+	}
+	span_padded(sink, SINK_VALUE, value, shape->value);
+	sink_span(sink, SINK_PLAIN, row->meaning);
+}
 
 static enum cpeek_status show_row_lines(struct cpeek_session *session, struct sink *sink,
 					const struct dissect_part *block, const struct dissect_row *row, bool repeated,
@@ -164,15 +180,11 @@ static enum cpeek_status show_row_lines(struct cpeek_session *session, struct si
 		strbuf_clear(&session->text);
 		put_bytes(session, block->address + (uint64_t)row->offset + at, repeated ? 0 : row->size - at,
 			  &session->text);
-		sink_span(sink, row->name ? SINK_ADDRESS : SINK_FAINT, strbuf_text(&session->text));
-		if (at == 0) {
-			sink_span(sink, SINK_PLAIN, " ");
-			span_padded(sink, row->name ? SINK_NAME : SINK_FAINT, row->name ? row->name : "", shape->name);
-			if (row->meaning)
-				span_padded(sink, SINK_VALUE, strbuf_text(&value), shape->value);
-			else
-				sink_span_bytes(sink, SINK_VALUE, strbuf_text(&value), value.length);
-			sink_span(sink, SINK_PLAIN, row->meaning ? row->meaning : "");
+		if (at == 0 && row->name) {
+			span_padded(sink, SINK_ADDRESS, strbuf_text(&session->text), BYTES_WIDTH);
+			show_label(sink, row, strbuf_text(&value), shape);
+		} else {
+			sink_span(sink, row->name ? SINK_ADDRESS : SINK_FAINT, strbuf_text(&session->text));
 		}
 		sink_line(sink, NULL);
 	}

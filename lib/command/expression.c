@@ -13,7 +13,7 @@ struct parser {
 	struct cpeek_session *session;
 	const char *text; /* the whole, for messages */
 	const char *at;
-	struct object_member *field;      /* NULL: the answer must be an object */
+	struct object_member *field; /* NULL: the answer must be an object */
 	struct strbuf *field_text;
 };
 
@@ -195,8 +195,10 @@ static enum cpeek_status find_member(struct parser *parser, target_addr *address
 		return CPEEK_NOT_FOUND;
 	enum cpeek_status status = member_find(&object, name, length, &limits, &member, &text);
 	if (status == CPEEK_OK && !member.object && !parser->field)
-		status = error_set(&session->error, CPEEK_USAGE, "\"%.200s\": %s is no object but a field of one: print "
-				   "shows it", parser->text, member.name);
+		status = error_set(&session->error, CPEEK_USAGE,
+				   "\"%.200s\": %s is no object but a field of one: print "
+				   "shows it",
+				   parser->text, member.name);
 	if (status == CPEEK_OK) {
 		*address = member.object;
 		if (!member.object) {

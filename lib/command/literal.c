@@ -315,7 +315,12 @@ static enum cpeek_status evaluate(struct parser *parser, const char *start, cons
 	const char *text = arena_copy(&parser->plains->arena, start, (size_t)(end - start));
 	if (!text)
 		return CPEEK_NO_MEMORY;
-	TRY(expression_evaluate(session, text, &address));
+	const enum cpeek_status found = expression_evaluate(session, text, &address);
+	if (found == CPEEK_NOT_FOUND)
+		return error_set(&session->error, found,
+				 "\"%.80s\" is neither a literal nor found; a str needs its quotes: '\"%.80s\"'", text,
+				 text);
+	TRY(found);
 	parser->at = end;
 	const enum cpeek_status status = plain_read(parser->plains, address, ret);
 	if (status != CPEEK_OK && !status_is_fatal(status))

@@ -14,8 +14,8 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	struct object_member field;
 	target_addr address;
 
-	enum cpeek_status status = expression_evaluate_field(session, arguments->items[ARGUMENT_EXPR].text, &address,
-							     &field, &text);
+	enum cpeek_status status =
+		expression_evaluate_field(session, arguments->items[ARGUMENT_EXPR].text, &address, &field, &text);
 	if (status == CPEEK_OK) {
 		sink_object(sink, NULL);
 		if (address)

@@ -8,9 +8,9 @@
 
 enum show_what {
 	SHOW_LOCALS = 1,
-	SHOW_FULL = 2,  /* no limits */
-	SHOW_BRIEF = 4, /* one of many values: where the user gave no limits, in short */
-	SHOW_HEX = 8,   /* ints in hexadecimal */
+	SHOW_FULL = 2,     /* no limits */
+	SHOW_BRIEF = 4,    /* one of many values: where the user gave no limits, in short */
+	SHOW_HEX = 8,      /* ints in hexadecimal */
 	SHOW_MEMBERS = 16, /* what C structures tell beside a repr */
 };
 

@@ -45,7 +45,7 @@ struct mimalloc_block {
 	target_addr segment, page, start; /* start: of the page's first block */
 	target_addr block;
 	uint64_t thread; /* pthread_self() of the segment's owner; 0: it has ended */
-	unsigned tag;    /* which heap: 0 raw memory, 1 objects, 2 and 3 what the collector visits (pycore_mimalloc.h) */
+	unsigned tag; /* which heap: 0 raw memory, 1 objects, 2 and 3 what the collector visits (pycore_mimalloc.h) */
 	uint64_t block_size, capacity, used, index;
 	bool free;
 	bool partial; /* a free list of the page is broken */

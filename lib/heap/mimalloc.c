@@ -455,9 +455,8 @@ enum cpeek_status mimalloc_find(struct objects *objects, target_addr address, st
 	const uint32_t slices = layout->fields[FIELD_mi_segment_t_slices].size,
 		       size = layout->structs[STRUCT_mi_page_t];
 	bool partial = false;
-	struct walk walk = {.objects = objects,
-			    .partial = &partial,
-			    .slice_size = (uint64_t)layout->pointer_size << SLICE_SHIFT};
+	struct walk walk = {
+		.objects = objects, .partial = &partial, .slice_size = (uint64_t)layout->pointer_size << SLICE_SHIFT};
 	struct page page;
 	uint64_t offset, thread;
 

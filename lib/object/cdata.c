@@ -16,9 +16,9 @@ enum kind {
 	KIND_FLOAT,
 	KIND_DOUBLE,
 	KIND_LONG_DOUBLE, /* shown as a double */
-	KIND_BYTE,      /* bytes of length 1 */
-	KIND_CHARACTER, /* str of length 1 */
-	KIND_POINTER,   /* an int, None for NULL */
+	KIND_BYTE,        /* bytes of length 1 */
+	KIND_CHARACTER,   /* str of length 1 */
+	KIND_POINTER,     /* an int, None for NULL */
 	KIND_OBJECT,
 };
 
@@ -27,10 +27,11 @@ static const struct format {
 	char letter;
 	enum kind kind;
 } formats[] = {
-	{'b', KIND_SIGNED},    {'h', KIND_SIGNED},   {'i', KIND_SIGNED},   {'l', KIND_SIGNED},   {'q', KIND_SIGNED},
-	{'B', KIND_UNSIGNED},  {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED}, {'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},
-	{'?', KIND_BOOL},      {'f', KIND_FLOAT},    {'d', KIND_DOUBLE},   {'c', KIND_BYTE},     {'P', KIND_POINTER},
-	{'u', KIND_CHARACTER}, {'O', KIND_OBJECT},   {'g', KIND_LONG_DOUBLE},
+	{'b', KIND_SIGNED},   {'h', KIND_SIGNED},      {'i', KIND_SIGNED},   {'l', KIND_SIGNED},
+	{'q', KIND_SIGNED},   {'B', KIND_UNSIGNED},    {'H', KIND_UNSIGNED}, {'I', KIND_UNSIGNED},
+	{'L', KIND_UNSIGNED}, {'Q', KIND_UNSIGNED},    {'?', KIND_BOOL},     {'f', KIND_FLOAT},
+	{'d', KIND_DOUBLE},   {'c', KIND_BYTE},        {'P', KIND_POINTER},  {'u', KIND_CHARACTER},
+	{'O', KIND_OBJECT},   {'g', KIND_LONG_DOUBLE},
 };
 
 /* NOT_FOUND: none of those that are known. */

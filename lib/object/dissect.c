@@ -18,8 +18,8 @@
 enum {
 	TEXT_MAX = 4096,
 	ROWS_MAX = 1 << 20, /* of a block or table where no limit was asked for */
-	BASES_MAX = 64, /* of an object's type, whose members are looked at */
-	BRIEF_TOTAL = 60, /* bytes of an object's repr in a meaning */
+	BASES_MAX = 64,     /* of an object's type, whose members are looked at */
+	BRIEF_TOTAL = 60,   /* bytes of an object's repr in a meaning */
 };
 
 static const char *keep(struct dissection *dissection, const char *format, va_list args)
@@ -52,8 +52,7 @@ const char *dissect_text(struct dissection *dissection, const char *format, ...)
 
 const char *dissect_keep(struct dissection *dissection, struct strbuf *out)
 {
-	const char *copy =
-		strbuf_failed(out) ? NULL : arena_copy(&dissection->arena, strbuf_text(out), out->length);
+	const char *copy = strbuf_failed(out) ? NULL : arena_copy(&dissection->arena, strbuf_text(out), out->length);
 
 	dissection->no_memory |= !copy;
 	strbuf_deinit(out);
@@ -329,8 +328,8 @@ void dissect_fact_buffer(struct dissection *dissection, const char *name, struct
 {
 	const char *kept = KEEP(dissection, meaning);
 
-	add_fact(dissection, name,
-		 (struct dissect_value){.kind = DISSECT_TEXT, .text = dissect_keep(dissection, out)}, kept);
+	add_fact(dissection, name, (struct dissect_value){.kind = DISSECT_TEXT, .text = dissect_keep(dissection, out)},
+		 kept);
 }
 
 void dissect_fact_object(struct dissection *dissection, const char *name, target_addr value)

@@ -118,11 +118,11 @@ struct objects {
 	target_addr lookdict; /* to 3.10: dk_lookup of general dict tables (dictkeys.h); 0 when not known yet */
 	bool lookdict_sought;
 	const struct hash_secret *hash_secret; /* hash_secret.h; NULL: not looked for yet */
-	size_t long_names;                /* bytes that names of types take which are longer than TYPE_NAME */
-	bool has_unnamed;                 /* a type has no name: texts may have TYPE_UNNAMED in them */
-	uint64_t failures;                /* that were gone on after: objects_tolerate() */
-	const struct frame_hooks *frames; /* never NULL once the session is open */
-	bool (*cancelled)(void *arg);     /* polled by long walks; may be NULL */
+	size_t long_names;                     /* bytes that names of types take which are longer than TYPE_NAME */
+	bool has_unnamed;                      /* a type has no name: texts may have TYPE_UNNAMED in them */
+	uint64_t failures;                     /* that were gone on after: objects_tolerate() */
+	const struct frame_hooks *frames;      /* never NULL once the session is open */
+	bool (*cancelled)(void *arg);          /* polled by long walks; may be NULL */
 	void *cancelled_arg;
 };
 

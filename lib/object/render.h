@@ -24,7 +24,7 @@ enum cpeek_status render_repr(struct objects *objects, target_addr address, cons
 /* The same for a text of any length: flush takes what out holds, whole characters, now and then and at the end, and out
  * is emptied after it. It answers whether to go on: CANCELLED if not. */
 enum cpeek_status render_stream(struct objects *objects, target_addr address, const struct limits *limits,
-				bool attributes, struct strbuf *out, bool (*flush)(void *arg, const struct strbuf *text),
-				void *arg, struct rendering *ret);
+				bool attributes, struct strbuf *out,
+				bool (*flush)(void *arg, const struct strbuf *text), void *arg, struct rendering *ret);
 
 #endif

@@ -4,7 +4,6 @@
 #include "object/decoder.h"
 #include "object/set_dissect.h"
 
-
 /* Its address tells set from frozenset. */
 extern const struct object_type object_type_set;
 
