@@ -465,6 +465,28 @@ static enum cpeek_status refuse(struct cpeek_session *session, enum cpeek_status
 	return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there", address);
 }
 
+enum cpeek_status dissection_begin(struct cpeek_session *session, struct sink *sink, target_addr address,
+				   struct object *ret)
+{
+	enum cpeek_status status = object_read(session->objects, address, ret);
+	if (status != CPEEK_OK)
+		return refuse(session, status, address);
+	sink_object(sink, NULL);
+	sink_address(sink, "address", address);
+	sink_string(sink, "type", ret->type->name);
+	return CPEEK_OK;
+}
+
+enum cpeek_status dissection_end(struct cpeek_session *session, struct sink *sink, enum cpeek_status status,
+				 struct dissection *dissection)
+{
+	if (status == CPEEK_OK)
+		status = dissection->no_memory ? CPEEK_NO_MEMORY : dissection_show(session, sink, dissection);
+	sink_end(sink);
+	dissection_deinit(dissection);
+	return status;
+}
+
 static enum cpeek_status run(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)
 {
 	const struct limits limits = show_limits(session, arguments->items[ARGUMENT_FULL].given ? SHOW_FULL : 0);
@@ -473,22 +495,13 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	struct dissection dissection;
 
 	TRY(expression_evaluate(session, arguments->items[ARGUMENT_EXPR].text, &address));
-	enum cpeek_status status = object_read(session->objects, address, &object);
-	if (status != CPEEK_OK)
-		return refuse(session, status, address);
-	sink_object(sink, NULL);
-	sink_address(sink, "address", address);
-	sink_string(sink, "type", object.type->name);
-	status = object_dissect(&object, &limits, &dissection);
+	TRY(dissection_begin(session, sink, address, &object));
+	enum cpeek_status status = object_dissect(&object, &limits, &dissection);
 	if (status == CPEEK_OK)
 		status = add_place(session, &dissection, address);
-	if (status == CPEEK_OK)
-		status = dissection_show(session, sink, &dissection);
 	if (status == CPEEK_OK && arguments->items[ARGUMENT_HTML].given)
 		status = write_page(session, sink, &dissection, &object, arguments->items[ARGUMENT_HTML].text);
-	sink_end(sink);
-	dissection_deinit(&dissection);
-	return status;
+	return dissection_end(session, sink, status, &dissection);
 }
 
 static const struct cpeek_argument arguments[] = {

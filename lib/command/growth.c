@@ -325,25 +325,15 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	if (growth.steps > STEPS_MAX)
 		growth.steps = STEPS_MAX;
 	TRY(expression_evaluate(session, arguments->items[ARGUMENT_EXPR].text, &address));
-	enum cpeek_status status = object_read(session->objects, address, &object);
-	if (status != CPEEK_OK)
-		return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there",
-				 address);
-	sink_object(sink, NULL);
-	sink_address(sink, "address", address);
-	sink_string(sink, "type", object.type->name);
-	status = grow(&growth);
+	TRY(dissection_begin(session, sink, address, &object));
+	enum cpeek_status status = grow(&growth);
 	if (status == CPEEK_UNSUPPORTED)
 		status = error_set(&session->error, CPEEK_USAGE,
 				   "a %.80s does not grow: growth takes a list, bytearray, dict, set or deque",
 				   object.type->name);
 	else
 		status = dissect_tolerate(&dissection, status, "the object");
-	if (status == CPEEK_OK)
-		status = dissection.no_memory ? CPEEK_NO_MEMORY : dissection_show(session, sink, &dissection);
-	sink_end(sink);
-	dissection_deinit(&dissection);
-	return status;
+	return dissection_end(session, sink, status, &dissection);
 }
 
 static const struct cpeek_argument arguments[] = {

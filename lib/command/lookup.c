@@ -47,24 +47,14 @@ static enum cpeek_status search(struct cpeek_session *session, const struct limi
 	struct dissection dissection = {.objects = session->objects, .limits = limits};
 	struct object object;
 
-	enum cpeek_status status = object_read(session->objects, address, &object);
-	if (status != CPEEK_OK)
-		return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there",
-				 address);
-	sink_object(sink, NULL);
-	sink_address(sink, "address", address);
-	sink_string(sink, "type", object.type->name);
-	status = lookup_dissect(&dissection, &object, plains, key);
+	TRY(dissection_begin(session, sink, address, &object));
+	enum cpeek_status status = lookup_dissect(&dissection, &object, plains, key);
 	if (status == CPEEK_UNSUPPORTED)
 		status = error_set(&session->error, CPEEK_USAGE,
 				   "a %.80s has no table to look up keys in: lookup takes a dict, a set, or an object "
 				   "with attributes",
 				   object.type->name);
-	if (status == CPEEK_OK)
-		status = dissection.no_memory ? CPEEK_NO_MEMORY : dissection_show(session, sink, &dissection);
-	sink_end(sink);
-	dissection_deinit(&dissection);
-	return status;
+	return dissection_end(session, sink, status, &dissection);
 }
 
 static enum cpeek_status run(struct cpeek_session *session, const struct arguments *arguments, struct sink *sink)

@@ -23,25 +23,17 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	target_addr address;
 
 	TRY(expression_evaluate(session, arguments->items[ARGUMENT_EXPR].text, &address));
-	enum cpeek_status status = object_read(session->objects, address, &object);
-	if (status != CPEEK_OK)
-		return error_set(&session->error, status, "0x%" PRIx64 ": no object that can be read is there",
-				 address);
+	TRY(dissection_begin(session, sink, address, &object));
+	enum cpeek_status status;
 	if (object.type->decoder != &object_type_list)
-		return error_set(&session->error, CPEEK_USAGE, "a %.80s has no sort(): sort takes a list",
-				 object.type->name);
-	sink_object(sink, NULL);
-	sink_address(sink, "address", address);
-	sink_string(sink, "type", object.type->name);
-	status = timsort_dissect(&dissection, &object);
-	if (status == CPEEK_OK)
-		status = dissection.no_memory ? CPEEK_NO_MEMORY : dissection_show(session, sink, &dissection);
-	else if (status == CPEEK_LIMIT)
+		status = error_set(&session->error, CPEEK_USAGE, "a %.80s has no sort(): sort takes a list",
+				   object.type->name);
+	else
+		status = timsort_dissect(&dissection, &object);
+	if (status == CPEEK_LIMIT)
 		status = error_set(&session->error, status,
 				   "the list at 0x%" PRIx64 " holds too much to be sorted here", address);
-	sink_end(sink);
-	dissection_deinit(&dissection);
-	return status;
+	return dissection_end(session, sink, status, &dissection);
 }
 
 static const struct cpeek_argument arguments[] = {

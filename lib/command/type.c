@@ -86,11 +86,7 @@ static enum cpeek_status run(struct cpeek_session *session, const struct argumen
 	put_summary(sink, &dissection, type);
 	for (size_t i = 0; i < sizeof(chapters) / sizeof(*chapters) && status == CPEEK_OK; i++)
 		status = chapters[i](&dissection, type);
-	if (status == CPEEK_OK)
-		status = dissection.no_memory ? CPEEK_NO_MEMORY : dissection_show(session, sink, &dissection);
-	sink_end(sink);
-	dissection_deinit(&dissection);
-	return status;
+	return dissection_end(session, sink, status, &dissection);
 }
 
 static const struct cpeek_argument arguments[] = {

@@ -17,7 +17,6 @@ enum {
 	LOG2_MAX = 48,
 	PERTURB_SHIFT = 5,       /* Objects/dictobject.c */
 	SLOTS_CHECKED = 1 << 22, /* of a larger table only what is shown is checked */
-	PROBLEMS_MAX = 16,       /* of one table are told, and the others counted */
 	PROBES_MAX = 1 << 24,    /* of one table */
 	SPLIT_MAX = 30,          /* SHARED_KEYS_MAX_SIZE, Include/internal/pycore_dict.h (3.11+) */
 };
@@ -39,9 +38,8 @@ struct view {
 	struct table index_table, entry_table;
 	uint64_t *
 		slot_of; /* for each entry the slot that points at it, or NO_SLOT; NULL: not all slots were looked at */
-	unsigned problems;
-	const char *told[PROBLEMS_MAX]; /* a problem is a part of its own: they come behind the tables */
-	uint64_t budget;                /* of probes */
+	struct dissect_problems problems; /* they come behind the tables */
+	uint64_t budget;                  /* of probes */
 };
 
 struct entry {
@@ -49,28 +47,6 @@ struct entry {
 	target_addr key, value;
 	bool has_hash; /* false: the key is no str that could tell */
 };
-
-__attribute__((format(printf, 2, 3))) static void complain(struct view *view, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	if (view->problems++ >= PROBLEMS_MAX)
-		return;
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	view->told[view->problems - 1] = dissect_text(view->dissection, "%s", text);
-}
-
-static void end_complaints(struct view *view)
-{
-	for (unsigned i = 0; i < view->problems && i < PROBLEMS_MAX; i++)
-		dissect_problem(view->dissection, "%s", view->told[i]);
-	if (view->problems > PROBLEMS_MAX)
-		dissect_problem(view->dissection, "… and %u more problems of this table",
-				view->problems - PROBLEMS_MAX);
-}
 
 /* ---- The header ---- */
 
@@ -88,19 +64,22 @@ static enum cpeek_status read_logarithms(struct view *view)
 	TRY(get(view, FIELD_PyDictKeysObject_dk_log2_index_bytes, &log2_bytes));
 	TRY(get(view, FIELD_PyDictKeysObject_dk_kind, &view->kind));
 	if (log2_slots > LOG2_MAX || log2_bytes > LOG2_MAX) {
-		complain(view,
-			 "dk_log2_size %" PRIu64 ", dk_log2_index_bytes %" PRIu64 ": no memory holds such a table",
-			 log2_slots, log2_bytes);
+		dissect_gather(&view->problems,
+			       "dk_log2_size %" PRIu64 ", dk_log2_index_bytes %" PRIu64
+			       ": no memory holds such a table",
+			       log2_slots, log2_bytes);
 		return CPEEK_OK;
 	}
 	if (view->kind > KIND_SPLIT)
-		complain(view, "dk_kind %" PRIu64 " is none (0 general, 1 unicode, 2 split)", view->kind);
+		dissect_gather(&view->problems, "dk_kind %" PRIu64 " is none (0 general, 1 unicode, 2 split)",
+			       view->kind);
 	view->slots = (uint64_t)1 << log2_slots;
 	view->width = growth_dict_index_width(view->slots);
 	view->index_bytes = (uint64_t)1 << log2_bytes;
 	if (view->index_bytes < view->slots * view->width)
-		complain(view, "dk_log2_index_bytes %" PRIu64 ": %" PRIu64 " slots of %u bytes need more", log2_bytes,
-			 view->slots, view->width);
+		dissect_gather(&view->problems,
+			       "dk_log2_index_bytes %" PRIu64 ": %" PRIu64 " slots of %u bytes need more", log2_bytes,
+			       view->slots, view->width);
 	view->short_entries = view->kind != KIND_GENERAL;
 	return CPEEK_OK;
 }
@@ -109,7 +88,8 @@ static enum cpeek_status read_size(struct view *view)
 {
 	TRY(get(view, FIELD_PyDictKeysObject_dk_size, &view->slots));
 	if (!view->slots || view->slots & (view->slots - 1) || view->slots > (uint64_t)1 << LOG2_MAX) {
-		complain(view, "dk_size %" PRIu64 " is no power of two that memory could hold", view->slots);
+		dissect_gather(&view->problems, "dk_size %" PRIu64 " is no power of two that memory could hold",
+			       view->slots);
 		view->slots = 0;
 		return CPEEK_OK;
 	}
@@ -123,7 +103,10 @@ static enum cpeek_status read_view(struct dissection *dissection, target_addr ad
 	struct objects *objects = dissection->objects;
 	const struct layout *layout = objects->layout;
 
-	*view = (struct view){.dissection = dissection, .address = address, .budget = PROBES_MAX};
+	*view = (struct view){.dissection = dissection,
+			      .address = address,
+			      .budget = PROBES_MAX,
+			      .problems = {.dissection = dissection}};
 	TRY(get(view, FIELD_PyDictKeysObject_dk_refcnt, &view->refcount));
 	TRY(get(view, FIELD_PyDictKeysObject_dk_usable, &view->usable));
 	TRY(get(view, FIELD_PyDictKeysObject_dk_nentries, &view->nentries));
@@ -136,21 +119,23 @@ static enum cpeek_status read_view(struct dissection *dissection, target_addr ad
 	view->entry_size = layout->structs[view->short_entries ? STRUCT_PyDictUnicodeEntry : STRUCT_PyDictKeyEntry];
 	view->shown = view->nentries;
 	if (view->nentries > view->capacity) {
-		complain(view,
-			 "dk_nentries %" PRIu64 " > %" PRIu64 ", which is all that a table of %" PRIu64 " slots has "
-			 "room for",
-			 view->nentries, view->capacity, view->slots);
+		dissect_gather(&view->problems,
+			       "dk_nentries %" PRIu64 " > %" PRIu64 ", which is all that a table of %" PRIu64
+			       " slots has "
+			       "room for",
+			       view->nentries, view->capacity, view->slots);
 		view->shown = view->capacity;
 	} else if (view->usable > view->capacity - view->nentries) {
-		complain(view,
-			 "dk_usable %" PRIu64 " + dk_nentries %" PRIu64 " > %" PRIu64 ", which is all that a table "
-			 "of %" PRIu64 " slots has room for",
-			 view->usable, view->nentries, view->capacity, view->slots);
+		dissect_gather(&view->problems,
+			       "dk_usable %" PRIu64 " + dk_nentries %" PRIu64 " > %" PRIu64
+			       ", which is all that a table "
+			       "of %" PRIu64 " slots has room for",
+			       view->usable, view->nentries, view->capacity, view->slots);
 	}
 	if (table_open(objects, view->indices, (int64_t)view->slots, view->width, &view->index_table) != CPEEK_OK ||
 	    table_open(objects, view->entries, (int64_t)view->shown, view->entry_size, &view->entry_table) !=
 		    CPEEK_OK) {
-		complain(view, "the table does not lie in memory of the target as a whole");
+		dissect_gather(&view->problems, "the table does not lie in memory of the target as a whole");
 		view->slots = 0;
 	}
 	return CPEEK_OK;
@@ -280,11 +265,13 @@ static enum cpeek_status check_slots(struct view *view)
 		if (index == INDEX_EMPTY || index == INDEX_DUMMY)
 			continue;
 		if (index < 0 || (uint64_t)index >= view->nentries)
-			complain(view, "slot %" PRIu64 " has the index %" PRId64 ", but there are %" PRIu64 " entries",
-				 slot, index, view->nentries);
+			dissect_gather(&view->problems,
+				       "slot %" PRIu64 " has the index %" PRId64 ", but there are %" PRIu64 " entries",
+				       slot, index, view->nentries);
 		else if ((uint64_t)index < view->shown && view->slot_of[index] != NO_SLOT)
-			complain(view, "slots %" PRIu64 " and %" PRIu64 " both point at entry %" PRId64,
-				 view->slot_of[index], slot, index);
+			dissect_gather(&view->problems,
+				       "slots %" PRIu64 " and %" PRIu64 " both point at entry %" PRId64,
+				       view->slot_of[index], slot, index);
 		else if ((uint64_t)index < view->shown)
 			view->slot_of[index] = slot;
 	}
@@ -414,7 +401,8 @@ static enum cpeek_status probe(struct view *view, uint64_t wanted, const struct 
 			TRY(read_entry(view, (uint64_t)index, &other));
 			if (other.key && other.has_hash && other.hash == entry->hash &&
 			    same_keys(view->dissection->objects, entry, &other))
-				complain(view, "entries %" PRId64 " and %" PRIu64 " have the same key", index, wanted);
+				dissect_gather(&view->problems,
+					       "entries %" PRId64 " and %" PRIu64 " have the same key", index, wanted);
 		}
 		perturb >>= PERTURB_SHIFT;
 		slot = (slot * 5 + perturb + 1) & mask;
@@ -431,12 +419,15 @@ static void check_hash(struct view *view, uint64_t i, const struct entry *entry)
 
 	if (view->short_entries) {
 		if (!entry->has_hash)
-			complain(view, "the key of entry %" PRIu64 " is no str, in a table of str", i);
+			dissect_gather(&view->problems, "the key of entry %" PRIu64 " is no str, in a table of str",
+				       i);
 		else if (entry->hash == all_ones(view))
-			complain(view, "the key of entry %" PRIu64 " has no hash yet, though it is in a table", i);
+			dissect_gather(&view->problems,
+				       "the key of entry %" PRIu64 " has no hash yet, though it is in a table", i);
 	} else if (read_str_hash(objects, entry->key, &own) && own != entry->hash) {
-		complain(view, "entry %" PRIu64 " has the hash 0x%" PRIx64 ", its key the hash 0x%" PRIx64, i,
-			 entry->hash, own);
+		dissect_gather(&view->problems,
+			       "entry %" PRIu64 " has the hash 0x%" PRIx64 ", its key the hash 0x%" PRIx64, i,
+			       entry->hash, own);
 	}
 }
 
@@ -453,16 +444,18 @@ static enum cpeek_status explain_entry(struct view *view, uint64_t i, const stru
 	if (!hole && entry.key)
 		check_hash(view, i, &entry);
 	if (hole && view->slot_of && view->slot_of[i] != NO_SLOT)
-		complain(view, "slot %" PRIu64 " points at entry %" PRIu64 ", which was removed", view->slot_of[i], i);
+		dissect_gather(&view->problems, "slot %" PRIu64 " points at entry %" PRIu64 ", which was removed",
+			       view->slot_of[i], i);
 	else if (!hole && view->slot_of && view->slot_of[i] == NO_SLOT)
-		complain(view, "no slot points at entry %" PRIu64 ", so that nothing finds it", i);
+		dissect_gather(&view->problems, "no slot points at entry %" PRIu64 ", so that nothing finds it", i);
 	if (!hole && entry.has_hash) {
 		TRY(probe(view, i, &entry, &probing));
 		if (!probing.found && view->budget && (!view->slot_of || view->slot_of[i] != NO_SLOT))
-			complain(view,
-				 "a search for the key of entry %" PRIu64 " ends at slot %" PRIu64 ", which is empty, "
-				 "before it is found",
-				 i, probing.slot);
+			dissect_gather(&view->problems,
+				       "a search for the key of entry %" PRIu64 " ends at slot %" PRIu64
+				       ", which is empty, "
+				       "before it is found",
+				       i, probing.slot);
 	}
 	if (!shown)
 		return CPEEK_OK;
@@ -575,7 +568,7 @@ static enum cpeek_status explain_table(struct dissection *dissection, target_add
 	view.split = values || !used || view.kind == KIND_SPLIT;
 	explain_header(&view, title);
 	if (!view.slots) {
-		end_complaints(&view);
+		dissect_tell(&view.problems);
 		return CPEEK_OK;
 	}
 	explain_indices(&view);
@@ -587,13 +580,14 @@ static enum cpeek_status explain_table(struct dissection *dissection, target_add
 	if (used && !view.split) {
 		const uint64_t live = count_live(&view);
 		if (live != *used)
-			complain(&view, "ma_used %" PRIu64 ", but %" PRIu64 " entries have a value", *used, live);
+			dissect_gather(&view.problems, "ma_used %" PRIu64 ", but %" PRIu64 " entries have a value",
+				       *used, live);
 	}
 	if (status == CPEEK_OK)
 		status = check_slots(&view);
 	if (status == CPEEK_OK)
 		status = explain_all_entries(&view, values);
-	end_complaints(&view);
+	dissect_tell(&view.problems);
 	memory_free(view.slot_of);
 	return dissect_tolerate(dissection, status, title);
 }

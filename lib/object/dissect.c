@@ -408,6 +408,21 @@ void dissect_problem(struct dissection *dissection, const char *format, ...)
 	dissection->partial = true;
 }
 
+void dissect_gather(struct dissect_problems *problems, const char *format, ...)
+{
+	if (problems->count++ < DISSECT_TOLD)
+		problems->told[problems->count - 1] = KEEP(problems->dissection, format);
+}
+
+void dissect_tell(const struct dissect_problems *problems)
+{
+	for (unsigned i = 0; i < problems->count && i < DISSECT_TOLD; i++)
+		dissect_problem(problems->dissection, "%s", problems->told[i]);
+	if (problems->count > DISSECT_TOLD)
+		dissect_problem(problems->dissection, "… and %u more problems of this table",
+				problems->count - DISSECT_TOLD);
+}
+
 enum cpeek_status dissect_tolerate(struct dissection *dissection, enum cpeek_status status, const char *what)
 {
 	if (status == CPEEK_OK || status_is_fatal(status))

@@ -152,6 +152,16 @@ void dissect_cut(struct dissection *dissection, uint64_t count, const char *what
 /* A line of explanation; something that contradicts itself: "dk_nentries 9 > dk_usable …". */
 __attribute__((format(printf, 2, 3))) void dissect_note(struct dissection *dissection, const char *format, ...);
 __attribute__((format(printf, 2, 3))) void dissect_problem(struct dissection *dissection, const char *format, ...);
+/* The problems of one structure: the first few are kept and the others counted, until dissect_tell() adds them behind what
+ * is open by then. */
+enum { DISSECT_TOLD = 16 };
+struct dissect_problems {
+	struct dissection *dissection;
+	const char *told[DISSECT_TOLD];
+	unsigned count;
+};
+__attribute__((format(printf, 2, 3))) void dissect_gather(struct dissect_problems *problems, const char *format, ...);
+void dissect_tell(const struct dissect_problems *problems);
 /* What could not be read, as a problem. what: "the index table". OK, or NO_MEMORY, CANCELLED. */
 enum cpeek_status dissect_tolerate(struct dissection *dissection, enum cpeek_status status, const char *what);
 

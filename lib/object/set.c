@@ -1,8 +1,7 @@
 /*
  * set and frozenset: one table of keys with their hashes.
  */
-#include "object/decoder.h"
-#include "object/set_dissect.h"
+#include "object/set.h"
 
 /* Its address tells set from frozenset. */
 extern const struct object_type object_type_set;
@@ -20,9 +19,8 @@ static enum cpeek_status open_table(const struct object *object, struct table *r
 	return CPEEK_OK;
 }
 
-/* The key of a slot; 0 for a free one. A removed one holds a dummy, and alone has the hash -1. */
-static enum cpeek_status read_key(const struct objects *objects, const struct table *table, uint64_t slot,
-				  target_addr *ret)
+enum cpeek_status set_slot_read(const struct objects *objects, const struct table *table, uint64_t index,
+				struct set_slot *ret)
 {
 	const struct layout *layout = objects->layout;
 	const uint32_t size = layout->structs[STRUCT_setentry];
@@ -32,11 +30,21 @@ static enum cpeek_status read_key(const struct objects *objects, const struct ta
 
 	if (size > sizeof(buffer))
 		return CPEEK_CORRUPT;
-	TRY(table_read(table, slot * size, size, buffer, &entry));
-	*ret = target_get_pointer(objects->target, entry + layout_offset(layout, FIELD_setentry_key));
-	if (target_get(objects->target, entry + hash.offset_plus_1 - 1, hash.size) ==
-	    UINT64_MAX >> (64 - 8 * hash.size))
-		*ret = 0;
+	TRY(table_read(table, index * size, size, buffer, &entry));
+	ret->key = target_get_pointer(objects->target, entry + layout_offset(layout, FIELD_setentry_key));
+	ret->hash = target_get(objects->target, entry + hash.offset_plus_1 - 1, hash.size);
+	ret->dummy = ret->key && ret->hash == UINT64_MAX >> (64 - 8 * hash.size);
+	return CPEEK_OK;
+}
+
+/* The key of a slot; 0 for a free one. */
+static enum cpeek_status read_key(const struct objects *objects, const struct table *table, uint64_t slot,
+				  target_addr *ret)
+{
+	struct set_slot read;
+
+	TRY(set_slot_read(objects, table, slot, &read));
+	*ret = read.dummy ? 0 : read.key;
 	return CPEEK_OK;
 }
 

@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "object/dissect.h"
 #include "object/growth.h"
-#include "object/set_dissect.h"
+#include "object/set.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -16,7 +16,6 @@ enum {
 		9, /* Objects/setobject.c: neighbours looked at behind a slot, if the table has that many there */
 	PERTURB_SHIFT = 5,       /* the same */
 	SLOTS_CHECKED = 1 << 22, /* of a larger table only what is shown is checked */
-	PROBLEMS_MAX = 16,
 	PROBES_MAX = 1 << 24,
 };
 
@@ -25,58 +24,10 @@ struct view {
 	struct dissection *dissection;
 	struct table table;
 	uint64_t slots, fill, used;
-	uint64_t taken, dummies; /* as the slots say */
-	uint64_t budget;         /* of probes */
-	unsigned problems;
-	const char *told[PROBLEMS_MAX];
+	uint64_t taken, dummies;          /* as the slots say */
+	uint64_t budget;                  /* of probes */
+	struct dissect_problems problems; /* they come behind the tables */
 };
-
-struct slot {
-	target_addr key;
-	uint64_t hash;
-	bool dummy;
-};
-
-__attribute__((format(printf, 2, 3))) static void complain(struct view *view, const char *format, ...)
-{
-	char text[512];
-	va_list args;
-
-	if (view->problems++ >= PROBLEMS_MAX)
-		return;
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	view->told[view->problems - 1] = dissect_text(view->dissection, "%s", text);
-}
-
-static void end_complaints(struct view *view)
-{
-	for (unsigned i = 0; i < view->problems && i < PROBLEMS_MAX; i++)
-		dissect_problem(view->dissection, "%s", view->told[i]);
-	if (view->problems > PROBLEMS_MAX)
-		dissect_problem(view->dissection, "… and %u more problems of this table",
-				view->problems - PROBLEMS_MAX);
-}
-
-/* A removed key leaves the dummy, which alone has the hash -1. */
-static enum cpeek_status read_slot(const struct view *view, uint64_t index, struct slot *ret)
-{
-	const struct objects *objects = view->object->objects;
-	const struct layout *layout = objects->layout;
-	const uint32_t size = layout->structs[STRUCT_setentry];
-	const struct layout_place hash = layout->fields[FIELD_setentry_hash];
-	uint8_t buffer[32];
-	const uint8_t *entry;
-
-	if (size > sizeof(buffer))
-		return CPEEK_CORRUPT;
-	TRY(table_read(&view->table, index * size, size, buffer, &entry));
-	ret->key = target_get_pointer(objects->target, entry + layout_offset(layout, FIELD_setentry_key));
-	ret->hash = target_get(objects->target, entry + hash.offset_plus_1 - 1, hash.size);
-	ret->dummy = ret->key && ret->hash == UINT64_MAX >> (64 - 8 * hash.size);
-	return CPEEK_OK;
-}
 
 struct probing {
 	uint64_t home, probes, jumps;
@@ -93,10 +44,10 @@ static enum cpeek_status probe(struct view *view, uint64_t wanted, uint64_t hash
 	while (view->budget) {
 		const uint64_t end = start + LINEAR_PROBES <= mask ? start + LINEAR_PROBES : start;
 		for (uint64_t slot = start; slot <= end && view->budget; slot++) {
-			struct slot other;
+			struct set_slot other;
 			view->budget--;
 			probing.probes++;
-			TRY(read_slot(view, slot, &other));
+			TRY(set_slot_read(view->object->objects, &view->table, slot, &other));
 			if (slot == wanted) {
 				probing.found = true;
 				*ret = probing;
@@ -106,10 +57,11 @@ static enum cpeek_status probe(struct view *view, uint64_t wanted, uint64_t hash
 				*ret = probing;
 				return CPEEK_OK;
 			}
-			struct slot self;
-			TRY(read_slot(view, wanted, &self));
+			struct set_slot self;
+			TRY(set_slot_read(view->object->objects, &view->table, wanted, &self));
 			if (other.key && other.key == self.key && !other.dummy)
-				complain(view, "slots %" PRIu64 " and %" PRIu64 " have the same key", slot, wanted);
+				dissect_gather(&view->problems, "slots %" PRIu64 " and %" PRIu64 " have the same key",
+					       slot, wanted);
 		}
 		perturb >>= PERTURB_SHIFT;
 		start = (start * 5 + 1 + perturb) & mask;
@@ -130,17 +82,20 @@ static bool read_str_hash(const struct objects *objects, target_addr key, uint64
 }
 
 /* What a slot's key says of itself, and whether a search finds it. */
-static enum cpeek_status check_slot(struct view *view, uint64_t index, const struct slot *slot, struct probing *ret)
+static enum cpeek_status check_slot(struct view *view, uint64_t index, const struct set_slot *slot,
+				    struct probing *ret)
 {
 	uint64_t own;
 
 	TRY(probe(view, index, slot->hash, ret));
 	if (!ret->found && view->budget)
-		complain(view, "a search for the key in slot %" PRIu64 " ends at an empty slot before it is found",
-			 index);
+		dissect_gather(&view->problems,
+			       "a search for the key in slot %" PRIu64 " ends at an empty slot before it is found",
+			       index);
 	if (read_str_hash(view->object->objects, slot->key, &own) && own != slot->hash)
-		complain(view, "slot %" PRIu64 " has the hash 0x%" PRIx64 ", its key the hash 0x%" PRIx64, index,
-			 slot->hash, own);
+		dissect_gather(&view->problems,
+			       "slot %" PRIu64 " has the hash 0x%" PRIx64 ", its key the hash 0x%" PRIx64, index,
+			       slot->hash, own);
 	return CPEEK_OK;
 }
 
@@ -152,16 +107,17 @@ static enum cpeek_status count_slots(struct view *view)
 		return CPEEK_OK;
 	}
 	for (uint64_t i = 0; i < view->slots; i++) {
-		struct slot slot;
-		TRY(read_slot(view, i, &slot));
+		struct set_slot slot;
+		TRY(set_slot_read(view->object->objects, &view->table, i, &slot));
 		view->taken += slot.key && !slot.dummy;
 		view->dummies += slot.dummy;
 	}
 	if (view->taken != view->used)
-		complain(view, "used %" PRIu64 ", but %" PRIu64 " slots have a key", view->used, view->taken);
+		dissect_gather(&view->problems, "used %" PRIu64 ", but %" PRIu64 " slots have a key", view->used,
+			       view->taken);
 	if (view->taken + view->dummies != view->fill)
-		complain(view, "fill %" PRIu64 ", but %" PRIu64 " slots have a key or a dummy", view->fill,
-			 view->taken + view->dummies);
+		dissect_gather(&view->problems, "fill %" PRIu64 ", but %" PRIu64 " slots have a key or a dummy",
+			       view->fill, view->taken + view->dummies);
 	return CPEEK_OK;
 }
 
@@ -176,12 +132,12 @@ static enum cpeek_status explain_slots(struct view *view)
 	dissect_open_block(dissection, "the table, slot by slot", STRUCT_setentry, view->table.address,
 			   view->slots * size);
 	for (uint64_t i = 0; i < view->slots; i++) {
-		struct slot slot;
+		struct set_slot slot;
 		if (dissect_is_full(dissection)) {
 			dissect_cut(dissection, view->slots - i, "slots");
 			break;
 		}
-		TRY(read_slot(view, i, &slot));
+		TRY(set_slot_read(view->object->objects, &view->table, i, &slot));
 		struct dissect_row *row = dissect_word(dissection, slot.dummy ? DISSECT_POINTER : DISSECT_OBJECT,
 						       (int64_t)(i * size + key_at), "[%" PRIu64 "].key", i);
 		if (slot.dummy)
@@ -206,12 +162,12 @@ static enum cpeek_status explain_probes(struct view *view)
 
 	dissect_open_table(dissection, "Keys by slot, and the search that finds each");
 	for (uint64_t i = 0; i < view->slots; i++) {
-		struct slot slot;
+		struct set_slot slot;
 		struct probing probing = {0};
 		const bool shown = !limit || rows < limit;
 		if (!shown && !check_all)
 			break;
-		TRY(read_slot(view, i, &slot));
+		TRY(set_slot_read(view->object->objects, &view->table, i, &slot));
 		if (!slot.key || slot.dummy)
 			continue;
 		if (!shown && view->object->objects->cancelled &&
@@ -269,7 +225,10 @@ enum cpeek_status set_dissect(const struct object *object, struct dissection *di
 	const uint64_t mask = object_get(object, FIELD_PySetObject_mask);
 	const target_addr address = object_get(object, FIELD_PySetObject_table);
 	const bool small = address == object_field_address(object, FIELD_PySetObject_smalltable);
-	struct view view = {.object = object, .dissection = dissection, .budget = PROBES_MAX};
+	struct view view = {.object = object,
+			    .dissection = dissection,
+			    .budget = PROBES_MAX,
+			    .problems = {.dissection = dissection}};
 
 	view.fill = object_get(object, FIELD_PySetObject_fill);
 	view.used = object_get(object, FIELD_PySetObject_used);
@@ -307,6 +266,6 @@ enum cpeek_status set_dissect(const struct object *object, struct dissection *di
 		status = explain_slots(&view);
 	if (status == CPEEK_OK)
 		status = explain_probes(&view);
-	end_complaints(&view);
+	dissect_tell(&view.problems);
 	return status;
 }

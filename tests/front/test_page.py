@@ -121,7 +121,7 @@ def test_page_that_cannot_be_written(lesson, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which('chromium'), reason='there is no chromium here (Ubuntu has it as a snap only)')
-@pytest.mark.parametrize('expression', ['stock', 'numbers', 'kept'])
+@pytest.mark.parametrize('expression', ['stock', 'numbers', 'primes'])
 def test_page_in_chromium(lesson, tmp_path, expression):
     page = tmp_path / 'page.html'
     draw(lesson, expression, page)

@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,12 +33,15 @@ enum {
 	TYPES_MAX = 512,
 	TYPE_MARK = 0x45505954, /* "TYPE" */
 	MEMBERS = 2,
+	FIRST_SLOT = 0x200, /* of the objects in a seed */
+	NEIGHBOURS = 8,
 };
 
 /* Offsets in the input. */
 enum roots {
 	ROOT_LAYOUT = 0, /* a byte: which layout */
 	ROOT_FLAGS = 1,  /* a byte */
+	ROOT_SLOT = 2,   /* a byte: which object the commands are asked about, from 0x100200 on */
 	ROOT_FRAME = 8,  /* the newest frame of the only thread, or what points to it */
 	ROOT_GC = 16,    /* three gc_generation */
 	ROOT_MODULES = 88,
@@ -644,8 +649,47 @@ static void look_at_all(struct cpeek_session *session, size_t size)
 		heap_deinit(&heap);
 }
 
-static void run_commands(struct cpeek_session *session)
+/* $ is the object. */
+static void run_command(struct cpeek_session *session, const char *pattern, target_addr object)
 {
+	const char *mark = strchr(pattern, '$');
+	char line[128];
+
+	if (mark)
+		(void)snprintf(line, sizeof(line), "%.*s0x%llx%s", (int)(mark - pattern), pattern,
+			       (unsigned long long)object, mark + 1);
+	else
+		(void)snprintf(line, sizeof(line), "%s", pattern);
+	const int32_t status = cpeek_run(session, line, CPEEK_TEXT, check_written, NULL);
+	check(status != CPEEK_END && status != CPEEK_NO_MEMORY, line);
+	check(status == CPEEK_OK || status == CPEEK_PARTIAL || cpeek_error(session)[0], "an error without a sentence");
+	check_output(cpeek_error(session), strlen(cpeek_error(session)));
+}
+
+/* The page of an object: written where no disk is, and read again. */
+static void draw(struct cpeek_session *session, target_addr object)
+{
+	static int file = -1;
+	char line[128], *text;
+	off_t size;
+
+	if (file < 0)
+		file = memfd_create("page", MFD_CLOEXEC);
+	(void)snprintf(line, sizeof(line), "dissect --html /proc/self/fd/%d $", file);
+	if (file < 0 || ftruncate(file, 0) != 0)
+		abort();
+	run_command(session, line, object);
+	size = lseek(file, 0, SEEK_END);
+	text = malloc((size_t)size + 1);
+	if (!text || pread(file, text, (size_t)size, 0) != size)
+		abort();
+	check_output(text, (size_t)size);
+	free(text);
+}
+
+static void run_commands(struct cpeek_session *session, unsigned slot)
+{
+	const target_addr object = DATA + FIRST_SLOT + slot % SLOTS_MAX * SLOT;
 	static const char *const lines[] = {
 		"info",
 		"threads",
@@ -657,38 +701,53 @@ static void run_commands(struct cpeek_session *session)
 		"down",
 		"list",
 		"objects --referents --repr --limit 50",
+		"objects --json --limit 50",
 		"print a",
 		"print a.b[0]['k'].c",
 		"print sys.b[-1]",
-		"print 0x100200.__class__",
-		"print 0x100200.__dict__['a']",
+		"print $",
+		"print --json $",
+		"print $.__class__",
+		"print $.__dict__['a']",
 		"lookup a 'key'",
-		"lookup 0x100200 (1, None, @a.b)",
+		"lookup $ (1, None, @a.b)",
+		"lookup $ 0 --json",
 		"lookup sys @a",
 		"growth a",
-		"growth 0x100200",
+		"growth $",
+		"growth $ --json",
 		"sort a",
-		"sort 0x100200",
+		"sort $",
+		"sort $ --json",
 		"threads --json",
 		"bt --all --json",
 		"gc",
+		"gc --json",
 		"gc --simulate",
-		"gc --simulate 0x100200 --json",
-		"dissect 0x100200",
-		"dissect 0x100240 --json",
+		"gc --simulate $ --json",
+		"gc --simulate $",
+		"dissect a",
+		"dissect sys",
+		"dissect $",
+		"dissect --full $",
+		"dissect $ --json",
 		"dis",
-		"dis 0x100200",
-		"dis 0x100240 --json",
-		"type 0x100200",
-		"type 0x100240 --json",
+		"dis $",
+		"dis $ --json",
+		"type $",
+		"type a",
+		"type $ --json",
 	};
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		const int32_t status = cpeek_run(session, lines[i], CPEEK_TEXT, check_written, NULL);
-		check(status != CPEEK_END && status != CPEEK_NO_MEMORY, lines[i]);
-		check(status == CPEEK_OK || status == CPEEK_PARTIAL || cpeek_error(session)[0],
-		      "an error without a sentence");
-		check_output(cpeek_error(session), strlen(cpeek_error(session)));
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		run_command(session, lines[i], object);
+	draw(session, object);
+	/* Of the neighbours at least what they are. */
+	for (target_addr at = DATA + FIRST_SLOT; at < DATA + FIRST_SLOT + NEIGHBOURS * SLOT; at += SLOT) {
+		run_command(session, "dissect $", at);
+		run_command(session, "type $", at);
+		run_command(session, "growth $", at);
+		run_command(session, "dis $", at);
 	}
 }
 
@@ -726,7 +785,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	session->objects->frames = &stack_hooks;
 	if (flags & FLAG_COMMANDS)
-		run_commands(session);
+		run_commands(session, data[ROOT_SLOT]);
 	else
 		look_at_all(session, size);
 	cpeek_destroy(session);
