@@ -55,7 +55,7 @@ say() {
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libelf-dev libdw-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev libgmp-dev)
 demo_packages=(xz-utils)
-test_packages=(xz-utils zstd lz4 binutils gdb gdbserver python3 python3-pytest python3-hypothesis)
+test_packages=(xz-utils zstd lz4 binutils gdb gdbserver python3 python3-pytest python3-hypothesis python3-numpy)
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

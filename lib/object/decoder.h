@@ -52,7 +52,8 @@ struct edge {
 	bool owned;       /* the object holds a reference */
 };
 
-struct dissection; /* see dissect.h */
+struct dissection;    /* see dissect.h */
+struct object_member; /* see member.h */
 struct edges;
 /* Reports an edge; a target of 0 is dropped. */
 void edges_add(struct edges *edges, enum edge_kind kind, target_addr target, const char *name, uint64_t index,
@@ -143,11 +144,18 @@ struct object_type {
 	/* How its memory is to be read: rows of the block that is open (the object's own), then blocks, facts, tables and
 	 * notes about the structure (dissect.h). Errors become problems in it. NULL: its fields alone. */
 	enum cpeek_status (*dissect)(const struct object *object, struct dissection *dissection);
+	/* What member.def cannot tell of it, since no layout has its structure (numpy): the index-th, as member_next() of
+	 * member.h gives it. NOT_FOUND: this one has no value. END. NULL: there is nothing. */
+	enum cpeek_status (*member)(const struct object *object, const struct limits *limits, uint64_t index,
+				    struct object_member *ret, struct strbuf *text);
 };
 
-/* Stands for the decoder of a type whose structure the layout does not have, because no table is for the version: a
- * marker in place of its repr, and CORRUPT for its edges and its size. */
+/* Stands for the decoder of a type whose structure the layout does not have, because no table is for the version, or
+ * the table is older than the decoder, or the module's debug information was not there when it was made: a marker in
+ * place of its repr, and CORRUPT for its edges and its size. */
 extern const struct object_type object_type_untold;
+/* The same where only its edges are decoded: repr() says no more of it than its type and its address. */
+extern const struct object_type object_type_unvisited;
 /* The decoder for a type of C code; NULL when there is none. */
 const struct object_type *object_type_find(struct objects *objects, const struct type *type);
 

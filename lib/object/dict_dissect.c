@@ -17,7 +17,6 @@ enum {
 	LOG2_MAX = 48,
 	PERTURB_SHIFT = 5,       /* Objects/dictobject.c */
 	SLOTS_CHECKED = 1 << 22, /* of a larger table only what is shown is checked */
-	PROBES_MAX = 1 << 24,    /* of one table */
 	SPLIT_MAX = 30,          /* SHARED_KEYS_MAX_SIZE, Include/internal/pycore_dict.h (3.11+) */
 };
 
@@ -103,10 +102,7 @@ static enum cpeek_status read_view(struct dissection *dissection, target_addr ad
 	struct objects *objects = dissection->objects;
 	const struct layout *layout = objects->layout;
 
-	*view = (struct view){.dissection = dissection,
-			      .address = address,
-			      .budget = PROBES_MAX,
-			      .problems = {.dissection = dissection}};
+	*view = (struct view){.dissection = dissection, .address = address, .problems = {.dissection = dissection}};
 	TRY(get(view, FIELD_PyDictKeysObject_dk_refcnt, &view->refcount));
 	TRY(get(view, FIELD_PyDictKeysObject_dk_usable, &view->usable));
 	TRY(get(view, FIELD_PyDictKeysObject_dk_nentries, &view->nentries));
@@ -114,6 +110,7 @@ static enum cpeek_status read_view(struct dissection *dissection, target_addr ad
 	view->indices = address + layout_offset(layout, FIELD_PyDictKeysObject_dk_indices);
 	if (!view->slots)
 		return CPEEK_OK;
+	view->budget = dissect_probe_budget(view->slots);
 	view->entries = view->indices + view->index_bytes;
 	view->capacity = growth_dict_usable(view->slots);
 	view->entry_size = layout->structs[view->short_entries ? STRUCT_PyDictUnicodeEntry : STRUCT_PyDictKeyEntry];
@@ -587,6 +584,8 @@ static enum cpeek_status explain_table(struct dissection *dissection, target_add
 		status = check_slots(&view);
 	if (status == CPEEK_OK)
 		status = explain_all_entries(&view, values);
+	if (!view.budget)
+		dissect_probes_spent(&view.problems);
 	dissect_tell(&view.problems);
 	memory_free(view.slot_of);
 	return dissect_tolerate(dissection, status, title);

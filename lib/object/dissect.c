@@ -414,6 +414,18 @@ void dissect_gather(struct dissect_problems *problems, const char *format, ...)
 		problems->told[problems->count - 1] = KEEP(problems->dissection, format);
 }
 
+uint64_t dissect_probe_budget(uint64_t slots)
+{
+	enum { PROBES_A_SLOT = 16, PROBES_OF_ANY = 1 << 16 };
+
+	return PROBES_OF_ANY + PROBES_A_SLOT * slots;
+}
+
+void dissect_probes_spent(struct dissect_problems *problems)
+{
+	dissect_gather(problems, "the searches for the keys take so many probes that not all of them were followed");
+}
+
 void dissect_tell(const struct dissect_problems *problems)
 {
 	for (unsigned i = 0; i < problems->count && i < DISSECT_TOLD; i++)

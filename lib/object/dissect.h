@@ -162,6 +162,11 @@ struct dissect_problems {
 };
 __attribute__((format(printf, 2, 3))) void dissect_gather(struct dissect_problems *problems, const char *format, ...);
 void dissect_tell(const struct dissect_problems *problems);
+/* How many probes may be spent on following the search for each key of a hash table: of a sound one a small part is
+ * needed, but where all keys collide they would be a square of its slots. */
+uint64_t dissect_probe_budget(uint64_t slots);
+/* Says, as a problem, that they were not enough. */
+void dissect_probes_spent(struct dissect_problems *problems);
 /* What could not be read, as a problem. what: "the index table". OK, or NO_MEMORY, CANCELLED. */
 enum cpeek_status dissect_tolerate(struct dissection *dissection, enum cpeek_status status, const char *what);
 

@@ -20,6 +20,7 @@ enum {
 	LIST_MAX = 1024, /* entries of one type's tp_members or tp_getset; and of all of an object's */
 	SIZES_MAX = 64,  /* dimensions of a buffer: PyBUF_MAX_NDIM, Include/pybuffer.h */
 	BYTES_DEFAULT = 1 << 20,
+	OWN_MAX = 16,        /* what a decoder tells itself */
 	RELATIVE_OFFSET = 8, /* Py_RELATIVE_OFFSET: offset counts from where the base's structure ends */
 };
 
@@ -517,6 +518,8 @@ enum cpeek_status member_next(const struct object *object, const struct limits *
 {
 	const size_t before = text->length;
 
+	if (*cursor < ROW_COUNT && !object->type->decoder) /* instances of most classes: no row is for them */
+		*cursor = ROW_COUNT;
 	for (;;) {
 		struct object_member member = {.object = 0};
 		enum cpeek_status status = CPEEK_NOT_FOUND;
@@ -527,11 +530,20 @@ enum cpeek_status member_next(const struct object *object, const struct limits *
 				continue;
 			set_name(&member, rows[at].name);
 			status = read_row(object, &rows[at], limits, &member, text);
+		} else if (at < ROW_COUNT + OWN_MAX) {
+			const struct object_type *decoder = object->type->decoder;
+			status = decoder && decoder->member
+					 ? decoder->member(object, limits, at - ROW_COUNT, &member, text)
+					 : CPEEK_END;
+			if (status == CPEEK_END) {
+				*cursor = ROW_COUNT + OWN_MAX;
+				continue;
+			}
 		} else {
+			const uint64_t index = at - ROW_COUNT - OWN_MAX;
 			const struct type *type;
 			target_addr entry;
-			status = at - ROW_COUNT < LIST_MAX ? find_listed(object, at - ROW_COUNT, &type, &entry)
-							   : CPEEK_END;
+			status = index < LIST_MAX ? find_listed(object, index, &type, &entry) : CPEEK_END;
 			if (status != CPEEK_OK)
 				return status == CPEEK_NO_MEMORY ? status : CPEEK_END;
 			status = read_listed(object, type, entry, limits, &member, text);

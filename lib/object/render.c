@@ -576,7 +576,9 @@ static bool step_member(struct value *value, struct position *position, uint32_t
 			strbuf_puts(value->out, ", ");
 		strbuf_puts(value->out, member.name);
 		strbuf_putc(value->out, '=');
-		if (status != CPEEK_OK)
+		if (status == CPEEK_CORRUPT)
+			value_mark(value, status, position->owner, "the structure contradicts itself");
+		else if (status != CPEEK_OK)
 			mark_unreadable(value, status, position->owner);
 		else if (member.object)
 			push_object(value, TASK_OBJECT, member.object, depth + 1);
@@ -1091,7 +1093,9 @@ enum cpeek_status render_stream(struct objects *objects, target_addr address, co
 
 	*ret = (struct rendering){.status = CPEEK_OK};
 	push_object(&value, TASK_OBJECT, address, 0);
-	for (uint64_t steps = 1; value.stack.count && value.failed == CPEEK_OK && !strbuf_failed(out); steps++) {
+	for (uint64_t steps = 1;
+	     value.stack.count && value.failed == CPEEK_OK && !strbuf_failed(out) && !strbuf_failed(&value.texts);
+	     steps++) {
 		step(&value);
 		if (!value.exhausted && value.stack.count && is_exhausted(&value, before)) {
 			value.exhausted = true;

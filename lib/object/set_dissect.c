@@ -16,7 +16,6 @@ enum {
 		9, /* Objects/setobject.c: neighbours looked at behind a slot, if the table has that many there */
 	PERTURB_SHIFT = 5,       /* the same */
 	SLOTS_CHECKED = 1 << 22, /* of a larger table only what is shown is checked */
-	PROBES_MAX = 1 << 24,
 };
 
 struct view {
@@ -187,8 +186,10 @@ static enum cpeek_status explain_probes(struct view *view)
 		dissect_cell_text(dissection, "first run",
 				  home + LINEAR_PROBES <= mask ? "%" PRIu64 " to %" PRIu64 : "%" PRIu64 " alone", home,
 				  home + LINEAR_PROBES);
-		dissect_cell(dissection, "probes", DISSECT_UNSIGNED, probing.probes);
-		dissect_cell(dissection, "jumps", DISSECT_UNSIGNED, probing.jumps);
+		if (probing.found) {
+			dissect_cell(dissection, "probes", DISSECT_UNSIGNED, probing.probes);
+			dissect_cell(dissection, "jumps", DISSECT_UNSIGNED, probing.jumps);
+		}
 		dissect_end_row(dissection);
 	}
 	if (!check_all && view->used > rows)
@@ -225,10 +226,7 @@ enum cpeek_status set_dissect(const struct object *object, struct dissection *di
 	const uint64_t mask = object_get(object, FIELD_PySetObject_mask);
 	const target_addr address = object_get(object, FIELD_PySetObject_table);
 	const bool small = address == object_field_address(object, FIELD_PySetObject_smalltable);
-	struct view view = {.object = object,
-			    .dissection = dissection,
-			    .budget = PROBES_MAX,
-			    .problems = {.dissection = dissection}};
+	struct view view = {.object = object, .dissection = dissection, .problems = {.dissection = dissection}};
 
 	view.fill = object_get(object, FIELD_PySetObject_fill);
 	view.used = object_get(object, FIELD_PySetObject_used);
@@ -252,6 +250,7 @@ enum cpeek_status set_dissect(const struct object *object, struct dissection *di
 		return CPEEK_OK;
 	}
 	view.slots = mask + 1;
+	view.budget = dissect_probe_budget(view.slots);
 	if (table_open(objects, address, (int64_t)view.slots, layout->structs[STRUCT_setentry], &view.table) !=
 	    CPEEK_OK) {
 		dissect_problem(dissection,
@@ -266,6 +265,8 @@ enum cpeek_status set_dissect(const struct object *object, struct dissection *di
 		status = explain_slots(&view);
 	if (status == CPEEK_OK)
 		status = explain_probes(&view);
+	if (!view.budget)
+		dissect_probes_spent(&view.problems);
 	dissect_tell(&view.problems);
 	return status;
 }

@@ -22,6 +22,8 @@ LOOPS = {
         (60, ['globals', 'bt --all --locals']),
         (40, ['objects --limit 50 --referents --repr']),
         (40, ['gc', 'gc --simulate --limit 20']),
+        (20, ['dissect sys.modules', 'dissect --html /dev/null sys.path', 'type sys', 'dis', 'growth sys.modules',
+              "lookup sys.modules 'sys'", 'sort sys.path']),
     ],
 }
 

@@ -40,11 +40,17 @@ LINES = [
     "bt --nosuch",
     "objects --limit 50",
     "objects --limit 50 --repr --referents",
+    "dissect len",
+    "type len",
+    "dis",
+    "gc",
+    "gc --simulate --limit 5",
 ]
 # What fails, whatever the core.
 FAILING = ["print nosuch_name", "print", "bt --nosuch"]
 # Of the program of front_ends.py alone.
-PROGRAM_LINES = ["print table['k'][0]", "print  text", "print table", "print cycle", "objects --type __main__.Node"]
+PROGRAM_LINES = ["print table['k'][0]", "print  text", "print table", "print cycle", "objects --type __main__.Node",
+                 "dissect table", "lookup table 'k'", "growth table"]
 # Of the program of the committed cores alone.
 COMMITTED_LINES = ["print path", "objects --type __main__.Point"]
 

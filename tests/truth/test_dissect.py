@@ -269,8 +269,14 @@ def check_places(ask):
     return kinds
 
 
+def check_kinds(session, expected):
+    """A sanitized cpeek is asked for some of the objects only."""
+    kinds = check_places(session)
+    assert kinds == expected or (not session.session and kinds and kinds < expected)
+
+
 def test_place(ask):
-    assert check_places(ask) == ({'mimalloc'} if ask.interpreter.free_threaded else {'pymalloc', 'malloc'})
+    check_kinds(ask, {'mimalloc'} if ask.interpreter.free_threaded else {'pymalloc', 'malloc'})
 
 
 def test_free_list(ask):
@@ -290,8 +296,8 @@ def test_place_of_allocator(cpeek, core_of, shared, allocator):
     folder = core_of(shared, 'scalars', allocator)
     with asking.Asking(cpeek, os.path.join(folder, 'core'), shared.core_options()) as session:
         session.folder, session.interpreter = folder, shared
-        assert check_places(session) == ({'mimalloc'} if shared.free_threaded else {'malloc'} if allocator == 'malloc' else
-                                         {'pymalloc', 'malloc'})
+        check_kinds(session, {'mimalloc'} if shared.free_threaded else {'malloc'} if allocator == 'malloc' else
+                    {'pymalloc', 'malloc'})
 
 
 # ---- What is wrong ----

@@ -8,7 +8,7 @@ import re
 import subprocess
 
 import cores
-from conftest import CPEEK
+from committed import CPEEK
 
 
 def dumped(interpreter, tmp_path):
