@@ -127,7 +127,7 @@ def test_page_in_chromium(lesson, tmp_path, expression):
     draw(lesson, expression, page)
     with open(str(page), 'a', encoding='utf-8') as f:
         f.write(MEASURE)
-    done = subprocess.run(['chromium', '--headless', '--no-sandbox', '--disable-gpu', '--window-size=1300,900',
+    done = subprocess.run(['chromium', '--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--window-size=1300,900',
                            '--user-data-dir=%s' % (tmp_path / 'profile'), '--dump-dom', page.as_uri()],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
     dom = done.stdout.decode('utf-8')
