@@ -150,12 +150,9 @@ struct object_type {
 				    struct object_member *ret, struct strbuf *text);
 };
 
-/* Stands for the decoder of a type whose structure the layout does not have, because no table is for the version, or
- * the table is older than the decoder, or the module's debug information was not there when it was made: a marker in
- * place of its repr, and CORRUPT for its edges and its size. */
+/* Stands for the decoder of a type whose structure the layout does not have, because no table is for the version: a
+ * marker in place of its repr, and CORRUPT for its edges and its size. */
 extern const struct object_type object_type_untold;
-/* The same where only its edges are decoded: repr() says no more of it than its type and its address. */
-extern const struct object_type object_type_unvisited;
 /* The decoder for a type of C code; NULL when there is none. */
 const struct object_type *object_type_find(struct objects *objects, const struct type *type);
 

@@ -318,8 +318,8 @@ static void find_decoder(struct objects *objects, struct type *type)
 	const struct object_type *own =
 		type->python_class || !type->name_known ? NULL : object_type_find(objects, type);
 
-	if (own && (!objects->layout->structs[own->structure] || has_grown(objects, type, own->structure)))
-		own = own->decode ? &object_type_untold : &object_type_unvisited;
+	if (own && (runtime_lacks(objects->python, own->structure) || has_grown(objects, type, own->structure)))
+		own = &object_type_untold;
 	if (own && type->basicsize >= (int64_t)objects->layout->structs[own->structure]) {
 		type->decoder = own;
 		type->decoder_type = type;

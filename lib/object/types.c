@@ -56,12 +56,6 @@ const struct object_type object_type_untold = {
 	.size = untold_size,
 };
 
-const struct object_type object_type_unvisited = {
-	.structure = STRUCT_PyObject,
-	.edges = untold_edges,
-	.size = untold_size,
-};
-
 /* Whether name is one of those in "a|b|c": a type has another tp_name in another version. */
 static bool is_among(const char *names, const char *name)
 {

@@ -47,6 +47,12 @@ bool runtime_oversizes_dicts(const struct python *python)
 	return python->version_hex >= 0x030a0000 && python->version_hex < 0x030d0400;
 }
 
+bool runtime_lacks(const struct python *python, enum layout_struct structure)
+{
+	return python->derived && !python->layout->structs[structure] &&
+	       layout_nearest(python->version_hex)->structs[structure];
+}
+
 /* The next layout to try on a candidate; on one of another version than was asked for, only what was asked for. */
 static const struct layout *next_layout(const struct python *python, const struct candidate *candidate,
 					const char *forced, const struct layout *previous)

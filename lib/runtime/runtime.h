@@ -117,6 +117,9 @@ enum cpeek_status runtime_refresh(struct python *python);
  * 3.13.4 (gh-133703), which is inside the range of one layout. Objects/dictobject.c, calculate_log2_keysize() */
 bool runtime_oversizes_dicts(const struct python *python);
 
+/* Whether a structure is missing in a layout that no table has, though this version must have it: nothing told it. */
+bool runtime_lacks(const struct python *python, enum layout_struct structure);
+
 /* The value that lies at a place whose bytes are at hand, widened; a bit-field shifted down. */
 uint64_t runtime_get(const struct target *target, struct layout_place place, const void *bytes);
 /* The value of a field of a structure at addr, widened from the field's own size. FAULT, or UNSUPPORTED when the
