@@ -164,7 +164,7 @@ static void show_label(struct sink *sink, const struct dissect_row *row, const c
 }
 
 static enum cpeek_status show_row_lines(struct cpeek_session *session, struct sink *sink,
-					const struct dissect_part *block, const struct dissect_row *row, bool repeated,
+					const struct dissect_part *block, const struct dissect_row *row,
 					const struct block_shape *shape)
 {
 	struct strbuf value = {0};
@@ -178,7 +178,7 @@ static enum cpeek_status show_row_lines(struct cpeek_session *session, struct si
 		}
 		span_offset(sink, row->offset + (int64_t)at);
 		strbuf_clear(&session->text);
-		put_bytes(session, block->address + (uint64_t)row->offset + at, repeated ? 0 : row->size - at,
+		put_bytes(session, block->address + (uint64_t)row->offset + at, row->repeated ? 0 : row->size - at,
 			  &session->text);
 		if (at == 0 && row->name) {
 			span_padded(sink, SINK_ADDRESS, strbuf_text(&session->text), BYTES_WIDTH);
@@ -243,17 +243,6 @@ static enum cpeek_status measure(struct cpeek_session *session, const struct dis
 	return status;
 }
 
-static enum cpeek_status show_gap(struct cpeek_session *session, struct sink *sink, const struct dissect_part *block,
-				  int64_t offset, int64_t end, const struct block_shape *shape)
-{
-	const struct dissect_row gap = {.offset = offset, .size = (uint64_t)(end - offset)};
-
-	if (end <= offset)
-		return CPEEK_OK;
-	TRY(show_row(session, sink, block, &gap));
-	return show_row_lines(session, sink, block, &gap, false, shape);
-}
-
 static void show_cut(struct sink *sink, const struct dissect_part *part)
 {
 	if (!part->cut)
@@ -266,8 +255,6 @@ static void show_cut(struct sink *sink, const struct dissect_part *part)
 static enum cpeek_status show_block(struct cpeek_session *session, struct sink *sink, const struct dissect_part *block)
 {
 	struct block_shape shape;
-	int64_t end = 0;
-	const struct dissect_row *before = NULL;
 
 	TRY(measure(session, block, &shape));
 	sink_span(sink, SINK_TITLE, block->title);
@@ -286,22 +273,12 @@ static enum cpeek_status show_block(struct cpeek_session *session, struct sink *
 	if (block->header)
 		sink_string(sink, "header", block->header);
 	sink_array(sink, "fields");
-	if (block->rows.count && block->rows.items[0].offset < 0)
-		end = block->rows.items[0].offset;
 	for (size_t i = 0; i < block->rows.count; i++) {
-		const struct dissect_row *row = &block->rows.items[i];
 		if (session_cancelled(session))
 			return CPEEK_CANCELLED;
-		TRY(show_gap(session, sink, block, end, row->offset, &shape));
-		TRY(show_row(session, sink, block, row));
-		TRY(show_row_lines(session, sink, block, row,
-				   before && before->offset == row->offset && before->size == row->size, &shape));
-		if (row->offset + (int64_t)row->size > end)
-			end = row->offset + (int64_t)row->size;
-		before = row;
+		TRY(show_row(session, sink, block, &block->rows.items[i]));
+		TRY(show_row_lines(session, sink, block, &block->rows.items[i], &shape));
 	}
-	if (!block->cut)
-		TRY(show_gap(session, sink, block, end, (int64_t)block->size, &shape));
 	sink_end(sink);
 	show_cut(sink, block);
 	return CPEEK_OK;

@@ -197,13 +197,12 @@ static int64_t line_of(int64_t offset)
 	return offset - (((offset % LINE_BYTES) + LINE_BYTES) % LINE_BYTES);
 }
 
-/* repeated: bits of a word whose box is there already. */
-static enum cpeek_status draw_row(struct page *page, const struct dissect_row *row, bool repeated)
+static enum cpeek_status draw_row(struct page *page, const struct dissect_row *row)
 {
 	const int64_t end = row->offset + (int64_t)row->size;
 	int64_t offset = row->offset;
 
-	for (int lines = 0; offset < end && !repeated; lines++) {
+	for (int lines = 0; offset < end && !row->repeated; lines++) { /* bits of a word have its box */
 		const int64_t next = line_of(offset) + LINE_BYTES;
 		const int64_t stop = next < end ? next : end;
 		if (lines == ROW_LINES) {
@@ -222,14 +221,7 @@ static enum cpeek_status draw_row(struct page *page, const struct dissect_row *r
 			add_arrow(page, row);
 		offset = stop;
 	}
-	return repeated ? draw_label(page, row) : CPEEK_OK;
-}
-
-static enum cpeek_status draw_gap(struct page *page, int64_t offset, int64_t end)
-{
-	const struct dissect_row gap = {.offset = offset, .size = (uint64_t)(end - offset)};
-
-	return end > offset ? draw_row(page, &gap, false) : CPEEK_OK;
+	return row->repeated ? draw_label(page, row) : CPEEK_OK;
 }
 
 static void draw_title(struct page *page, const struct dissect_part *block)
@@ -258,8 +250,7 @@ static void draw_title(struct page *page, const struct dissect_part *block)
 
 static enum cpeek_status draw_block(struct page *page, const struct dissect_part *block)
 {
-	const struct dissect_row *before = NULL;
-	int64_t end = block->rows.count && block->rows.items[0].offset < 0 ? block->rows.items[0].offset : 0;
+	unsigned named = 0;
 
 	page->block = block;
 	page->line = INT64_MAX;
@@ -268,18 +259,13 @@ static enum cpeek_status draw_block(struct page *page, const struct dissect_part
 		const struct dissect_row *row = &block->rows.items[i];
 		if (session_cancelled(page->session))
 			return CPEEK_CANCELLED;
-		page->color = (unsigned)(i % COLORS);
-		TRY(draw_gap(page, end, row->offset));
-		TRY(draw_row(page, row, before && before->offset == row->offset && before->size == row->size));
-		if (row->offset + (int64_t)row->size > end)
-			end = row->offset + (int64_t)row->size;
-		before = row;
+		if (row->name)
+			page->color = named++ % COLORS;
+		TRY(draw_row(page, row));
 	}
 	if (block->cut)
 		strbuf_printf(&page->out, "<text class=\"cut\" x=\"%d\" y=\"%d\">… +%" PRIu64 " %s</text>\n", BOX_X,
 			      page->bottom += TEXT_HEIGHT, block->cut, block->cut_what);
-	else
-		TRY(draw_gap(page, end, (int64_t)block->size));
 	return CPEEK_OK;
 }
 

@@ -278,8 +278,9 @@ static enum cpeek_status may_untrack(struct simulation *simulation, const struct
 	return CPEEK_OK;
 }
 
-/* untrack_tuples(), untrack_dicts(): what is left of the set, in its order, once the unreachable ones are out of it. */
-static enum cpeek_status untrack(struct simulation *simulation)
+/* Untracks what may be among those that were found reachable, or among the young ones, as the incremental collector does
+ * before it counts: gc_collect_young(), gc_collect_full() of Python/gc.c, 3.14.0. */
+static enum cpeek_status untrack_among(struct simulation *simulation, bool young)
 {
 	struct collection *collection = simulation->collection;
 	struct object object;
@@ -287,36 +288,26 @@ static enum cpeek_status untrack(struct simulation *simulation)
 
 	for (size_t i = 0; i < collection->count; i++) {
 		struct collect_item *item = &collection->items[i];
+		const bool chosen = young ? item->generation == 0 : item->fate == COLLECT_REACHABLE;
 		TRY(poll(simulation));
-		if (item->fate != COLLECT_REACHABLE || object_read(simulation->objects, item->address, &object))
+		if (!chosen || object_read(simulation->objects, item->address, &object))
 			continue;
 		TRY(may_untrack(simulation, &object, &untracked));
 		if (untracked)
 			item->fate = COLLECT_UNTRACKED; /* for those that hold it */
 	}
-	for (size_t i = 0; i < collection->count; i++)
-		if (collection->items[i].fate == COLLECT_UNTRACKED && collection->items[i].parent != COLLECT_NONE)
-			collection->items[i].fate = COLLECT_REACHABLE;
 	return CPEEK_OK;
 }
 
-/* The incremental collector does so with the young tuples before it counts: gc_collect_young(), gc_collect_full() of
- * Python/gc.c, 3.14.0. */
-static enum cpeek_status untrack_young(struct simulation *simulation)
+/* untrack_tuples(), untrack_dicts(): what is left of the set, in its order, once the unreachable ones are out of it. */
+static enum cpeek_status untrack(struct simulation *simulation)
 {
 	struct collection *collection = simulation->collection;
-	struct object object;
-	bool untracked;
 
-	for (size_t i = 0; i < collection->count; i++) {
-		struct collect_item *item = &collection->items[i];
-		TRY(poll(simulation));
-		if (item->generation != 0 || object_read(simulation->objects, item->address, &object))
-			continue;
-		TRY(may_untrack(simulation, &object, &untracked));
-		if (untracked)
-			item->fate = COLLECT_UNTRACKED;
-	}
+	TRY(untrack_among(simulation, false));
+	for (size_t i = 0; i < collection->count; i++)
+		if (collection->items[i].fate == COLLECT_UNTRACKED && collection->items[i].parent != COLLECT_NONE)
+			collection->items[i].fate = COLLECT_REACHABLE;
 	return CPEEK_OK;
 }
 
@@ -808,7 +799,7 @@ static enum cpeek_status simulate(struct simulation *simulation, size_t interpre
 	if (simulation->free_threaded)
 		TRY(read_thread_counts(simulation, interpreter));
 	if (kind == COLLECTOR_INCREMENTAL)
-		TRY(untrack_young(simulation));
+		TRY(untrack_among(simulation, true));
 	TRY(count_all(simulation));
 	TRY(visit_stacks(simulation, interpreter));
 	TRY(move(simulation));

@@ -7,20 +7,18 @@
 #include "base/memory.h"
 #include "object/dict.h"
 #include "object/growth.h"
+#include "object/probe.h"
+#include "object/str.h"
 #include "object/subclasses.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 enum {
 	LOG2_MAX = 48,
-	PERTURB_SHIFT = 5,       /* Objects/dictobject.c */
 	SLOTS_CHECKED = 1 << 22, /* of a larger table only what is shown is checked */
 	SPLIT_MAX = 30,          /* SHARED_KEYS_MAX_SIZE, Include/internal/pycore_dict.h (3.11+) */
 };
 
-enum { INDEX_EMPTY = -1, INDEX_DUMMY = -2 };
 enum { KIND_GENERAL, KIND_UNICODE, KIND_SPLIT };
 
 #define NO_SLOT UINT64_MAX
@@ -205,17 +203,6 @@ static enum cpeek_status read_index(const struct view *view, uint64_t slot, int6
 	return CPEEK_OK;
 }
 
-/* Whether an object is a str of any kind, whose hash is a field of it. */
-static bool read_str_hash(const struct objects *objects, target_addr key, uint64_t *ret)
-{
-	uint64_t type, flags;
-
-	return field_read(objects, key, FIELD_PyObject_ob_type, &type) == CPEEK_OK &&
-	       field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags) == CPEEK_OK &&
-	       (flags & (TYPE_UNICODE_SUBCLASS | TYPE_HEAPTYPE)) == TYPE_UNICODE_SUBCLASS &&
-	       field_read(objects, key, FIELD_PyASCIIObject_hash, ret) == CPEEK_OK;
-}
-
 static enum cpeek_status read_entry(const struct view *view, uint64_t index, struct entry *ret)
 {
 	struct objects *objects = view->dissection->objects;
@@ -225,7 +212,7 @@ static enum cpeek_status read_entry(const struct view *view, uint64_t index, str
 	TRY(dict_entry_read(objects, &view->entry_table, view->short_entries, index, &entry));
 	*ret = (struct entry){.key = entry.key, .value = entry.value};
 	if (view->short_entries) {
-		ret->has_hash = entry.key && read_str_hash(objects, entry.key, &ret->hash);
+		ret->has_hash = entry.key && str_find_hash(objects, entry.key, &ret->hash);
 		return CPEEK_OK;
 	}
 	uint8_t buffer[8];
@@ -366,8 +353,8 @@ static bool same_keys(struct objects *objects, const struct entry *a, const stru
 
 	if (a->key == b->key)
 		return true;
-	if (!a->has_hash || !b->has_hash || a->hash != b->hash || !read_str_hash(objects, a->key, &hash) ||
-	    !read_str_hash(objects, b->key, &hash))
+	if (!a->has_hash || !b->has_hash || a->hash != b->hash || !str_find_hash(objects, a->key, &hash) ||
+	    !str_find_hash(objects, b->key, &hash))
 		return false;
 	strbuf_clear(&objects->scratch);
 	uint64_t cut = 0;
@@ -377,18 +364,17 @@ static bool same_keys(struct objects *objects, const struct entry *a, const stru
 	return str_equals(objects, b->key, strbuf_text(&objects->scratch), objects->scratch.length);
 }
 
-/* Objects/dictobject.c, lookdict(): from hash & mask on, then i * 5 + perturb + 1, until the entry or an empty slot. */
+/* As far as to the entry, or an empty slot. */
 static enum cpeek_status probe(struct view *view, uint64_t wanted, const struct entry *entry, struct probing *ret)
 {
-	const uint64_t mask = view->slots - 1;
-	uint64_t perturb = entry->hash, slot = entry->hash & mask;
-	struct probing probing = {.home = slot};
+	struct probe probe = probe_start(entry->hash, view->slots - 1);
+	struct probing probing = {.home = probe.slot};
 
-	while (view->budget) {
+	for (; view->budget; probe_next(&probe)) {
 		int64_t index;
 		view->budget--;
 		probing.probes++;
-		TRY(read_index(view, slot, &index));
+		TRY(read_index(view, probe.slot, &index));
 		if (index == INDEX_EMPTY || (index >= 0 && (uint64_t)index == wanted)) {
 			probing.found = index >= 0;
 			break;
@@ -401,10 +387,8 @@ static enum cpeek_status probe(struct view *view, uint64_t wanted, const struct 
 				dissect_gather(&view->problems,
 					       "entries %" PRId64 " and %" PRIu64 " have the same key", index, wanted);
 		}
-		perturb >>= PERTURB_SHIFT;
-		slot = (slot * 5 + perturb + 1) & mask;
 	}
-	probing.slot = slot;
+	probing.slot = probe.slot;
 	*ret = probing;
 	return CPEEK_OK;
 }
@@ -421,7 +405,7 @@ static void check_hash(struct view *view, uint64_t i, const struct entry *entry)
 		else if (entry->hash == all_ones(view))
 			dissect_gather(&view->problems,
 				       "the key of entry %" PRIu64 " has no hash yet, though it is in a table", i);
-	} else if (read_str_hash(objects, entry->key, &own) && own != entry->hash) {
+	} else if (str_find_hash(objects, entry->key, &own) && own != entry->hash) {
 		dissect_gather(&view->problems,
 			       "entry %" PRIu64 " has the hash 0x%" PRIx64 ", its key the hash 0x%" PRIx64, i,
 			       entry->hash, own);

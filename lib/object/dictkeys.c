@@ -2,10 +2,10 @@
  * The table of a dict. Knows PyDictKeysObject, and not what owns one.
  */
 #include "object/dictkeys.h"
+#include "object/probe.h"
 
 enum {
 	KEYS_LOG2_MAX = 48, /* what an address space can hold at most, so that shifts are defined */
-	PERTURB_SHIFT = 5,  /* Objects/dictobject.c */
 };
 
 /* dk_kind of 3.11 and later, Include/internal/pycore_dict.h */
@@ -174,18 +174,16 @@ enum cpeek_status dict_index_read(const struct dict_keys *keys, uint64_t slot, i
 	return CPEEK_OK;
 }
 
-/* Objects/dictobject.c, lookdict(): i = i * 5 + perturb + 1. An index of -1 ends the chain, -2 is a deleted entry. */
 enum cpeek_status dict_keys_find(const struct objects *objects, const struct dict_keys *keys, uint64_t hash,
 				 target_addr key, uint64_t *budget, uint64_t *ret)
 {
-	const uint64_t mask = keys->slots - 1;
-	uint64_t slot = hash & mask, perturb = hash;
+	struct probe probe = probe_start(hash, keys->slots - 1);
 
-	while ((*budget)-- > 0) {
+	for (; (*budget)-- > 0; probe_next(&probe)) {
 		struct dict_entry entry;
 		int64_t index;
-		TRY(dict_index_read(keys, slot, &index));
-		if (index == -1)
+		TRY(dict_index_read(keys, probe.slot, &index));
+		if (index == INDEX_EMPTY)
 			return CPEEK_NOT_FOUND;
 		if (index >= 0) {
 			if ((uint64_t)index >= keys->nentries)
@@ -196,8 +194,6 @@ enum cpeek_status dict_keys_find(const struct objects *objects, const struct dic
 				return CPEEK_OK;
 			}
 		}
-		perturb >>= PERTURB_SHIFT;
-		slot = (slot * 5 + perturb + 1) & mask;
 	}
 	*budget = 0;
 	return CPEEK_LIMIT;

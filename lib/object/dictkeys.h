@@ -6,6 +6,10 @@
 
 #include "object/decoder.h"
 
+/* What a slot of the index holds where it is no entry's number: DKIX_EMPTY, DKIX_DUMMY (a deleted entry) of
+ * Include/internal/pycore_dict.h (3.11+), Objects/dict-common.h before. */
+enum { INDEX_EMPTY = -1, INDEX_DUMMY = -2 };
+
 struct dict_keys {
 	target_addr address;
 	uint64_t refcount;
@@ -33,7 +37,7 @@ bool dict_keys_are_unicode(struct objects *objects, const struct dict_keys *keys
 /* The index-th of entries, the table's. FAULT. */
 enum cpeek_status dict_entry_read(const struct objects *objects, const struct table *entries, bool short_entries,
 				  uint64_t index, struct dict_entry *ret);
-/* What a slot of the index holds: the number of an entry, -1 (empty) or -2 (a deleted entry). FAULT. */
+/* What a slot of the index holds: the number of an entry, INDEX_EMPTY or INDEX_DUMMY. FAULT. */
 enum cpeek_status dict_index_read(const struct dict_keys *keys, uint64_t slot, int64_t *ret);
 /* Which entry holds this very key object, by probing as CPython does. *budget bounds the probes of a damaged table
  * and is used up by them (LIMIT). NOT_FOUND, FAULT, CORRUPT. */

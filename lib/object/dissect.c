@@ -512,13 +512,46 @@ static int compare_rows(const void *left, const void *right)
 	return (a->order > b->order) - (a->order < b->order);
 }
 
-static void sort_rows(struct dissection *dissection)
+static void add_gap(struct dissection *dissection, struct dissect_part *block, int64_t offset, int64_t end)
 {
-	for (size_t i = 0; i < dissection->parts.count; i++) {
-		struct dissect_part *part = &dissection->parts.items[i];
-		if (part->rows.count)
-			qsort(part->rows.items, part->rows.count, sizeof(*part->rows.items), compare_rows);
+	struct dissect_row *row = end > offset ? VECTOR_PUSH(&block->rows) : NULL;
+
+	if (row)
+		*row = (struct dissect_row){.offset = offset, .size = (uint64_t)(end - offset), .order = SIZE_MAX};
+	dissection->no_memory |= end > offset && !row;
+}
+
+/* By offset, each byte of the block in a row but for those that a limit left out. */
+static void arrange_rows(struct dissection *dissection, struct dissect_part *block)
+{
+	const size_t count = block->rows.count;
+	int64_t end = 0;
+
+	if (count)
+		qsort(block->rows.items, count, sizeof(*block->rows.items), compare_rows);
+	if (count && block->rows.items[0].offset < 0)
+		end = block->rows.items[0].offset;
+	for (size_t i = 0; i < count; i++) {
+		const struct dissect_row row = block->rows.items[i];
+		if (i > 0) {
+			const struct dissect_row *before = &block->rows.items[i - 1];
+			block->rows.items[i].repeated = before->offset == row.offset && before->size == row.size;
+		}
+		add_gap(dissection, block, end, row.offset);
+		if (row.offset + (int64_t)row.size > end)
+			end = row.offset + (int64_t)row.size;
 	}
+	if (!block->cut)
+		add_gap(dissection, block, end, (int64_t)block->size);
+	if (block->rows.count > count)
+		qsort(block->rows.items, block->rows.count, sizeof(*block->rows.items), compare_rows);
+}
+
+static void arrange_blocks(struct dissection *dissection)
+{
+	for (size_t i = 0; i < dissection->parts.count; i++)
+		if (dissection->parts.items[i].kind == DISSECT_BLOCK)
+			arrange_rows(dissection, &dissection->parts.items[i]);
 }
 
 /* Bytes of the object's own block; a decoder that knows better says so with dissect_resize(). */
@@ -551,7 +584,7 @@ enum cpeek_status object_dissect(const struct object *object, const struct limit
 		dissect_rest(ret, object);
 	if (status == CPEEK_OK && !(decoder && decoder->dissect)) /* else that has told what there is */
 		status = member_dissect(ret, object);
-	sort_rows(ret);
+	arrange_blocks(ret);
 	return ret->no_memory ? CPEEK_NO_MEMORY : status;
 }
 

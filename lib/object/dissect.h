@@ -36,6 +36,7 @@ struct dissect_row {
 	struct dissect_value value;
 	const char *meaning; /* NULL: the name says it */
 	size_t order;        /* among rows at the same offset: bits of one word */
+	bool repeated;       /* the row before is of the same bytes */
 };
 
 /* Named facts that no single field holds, and tables: cells in rows. A fact's cells are name, value, meaning. */
@@ -53,7 +54,7 @@ struct dissect_part {
 	const char *header;    /* BLOCK: where CPython defines that: "Include/cpython/longintrepr.h"; or NULL */
 	target_addr address;   /* BLOCK */
 	uint64_t size;         /* BLOCK: bytes from address on; rows may stand before it */
-	VECTOR(struct dissect_row) rows;   /* BLOCK: by offset */
+	VECTOR(struct dissect_row) rows;   /* BLOCK: by offset, in the end with a row for what nobody explained */
 	VECTOR(struct dissect_cell) cells; /* TABLE, FACTS */
 	VECTOR(size_t) ends;               /* TABLE, FACTS: for each row the index behind its last cell */
 	uint64_t cut;                      /* rows that a limit left out … */

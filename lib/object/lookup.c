@@ -1,13 +1,14 @@
 /*
  * Probing as in lookdict() and its kin (Objects/dictobject.c) and set_lookkey() (Objects/setobject.c).
  *
- * Both start at hash & mask and go on at i * 5 + perturb + 1, where perturb is the hash shifted right by 5 each time: once
- * it is 0, that visits every slot, so that a table without an empty slot would be probed for ever. A set looks at nine
- * neighbours of each slot first, where there are so many.
+ * Once perturb is 0, probing visits every slot, so that a table without an empty slot would be probed for ever.
  */
 #include "object/lookup.h"
 #include "object/dict.h"
 #include "object/hash.h"
+#include "object/probe.h"
+#include "object/set.h"
+#include "object/str.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -15,13 +16,9 @@
 #include <string.h>
 
 enum {
-	PERTURB_SHIFT = 5,
-	PERTURB_STEPS = 64 / PERTURB_SHIFT + 1, /* until perturb is 0 */
-	LINEAR_PROBES = 9,
-	INDEX_EMPTY = -1, /* DKIX_EMPTY, DKIX_DUMMY: Include/internal/pycore_dict.h */
-	INDEX_DUMMY = -2,
-	WRAPPERS_MAX = 16, /* mappingproxies of mappingproxies */
-	POLL = 1 << 12,    /* probes between two looks at whether to go on */
+	PERTURB_STEPS = 64 / PROBE_PERTURB_SHIFT + 1, /* until perturb is 0 */
+	WRAPPERS_MAX = 16,                            /* mappingproxies of mappingproxies */
+	POLL = 1 << 12,                               /* probes between two looks at whether to go on */
 };
 
 enum verdict { VERDICT_GO_ON, VERDICT_FOUND, VERDICT_NOT_FOUND, VERDICT_BROKEN };
@@ -214,26 +211,24 @@ static enum cpeek_status probe_index(struct lookup *lookup, const struct dict_ke
 static enum cpeek_status probe_dict(struct lookup *lookup, const struct dict_keys *keys, bool identity,
 				    uint64_t *ret_index, enum verdict *ret)
 {
-	uint64_t slot = lookup->hash & lookup->mask, perturb = lookup->hash;
+	struct probe probe = probe_start(lookup->hash, lookup->mask);
 	enum verdict verdict = VERDICT_GO_ON;
 	int64_t index = INDEX_EMPTY;
 
-	while (verdict == VERDICT_GO_ON) {
+	for (; verdict == VERDICT_GO_ON; probe_next(&probe)) {
 		TRY(poll(lookup));
 		if (lookup->probes > lookup->mask + PERTURB_STEPS) {
 			verdict = VERDICT_BROKEN;
 			break;
 		}
-		start_row(lookup, lookup->probes ? "perturb" : "hash", perturb, slot);
-		const enum cpeek_status status = dict_index_read(keys, slot, &index);
+		start_row(lookup, lookup->probes ? "perturb" : "hash", probe.perturb, probe.slot);
+		const enum cpeek_status status = dict_index_read(keys, probe.slot, &index);
 		if (status != CPEEK_OK) {
 			end_row(lookup, "?", UINT64_MAX, 0, NULL, "unreadable");
 			*ret = VERDICT_BROKEN;
 			return fail(lookup, status, "the index table");
 		}
 		TRY(probe_index(lookup, keys, index, identity, &verdict));
-		perturb >>= PERTURB_SHIFT;
-		slot = (slot * 5 + perturb + 1) & lookup->mask;
 	}
 	*ret_index = (uint64_t)index;
 	*ret = verdict;
@@ -245,60 +240,53 @@ static enum cpeek_status probe_dict(struct lookup *lookup, const struct dict_key
 static enum cpeek_status probe_entry(struct lookup *lookup, const struct table *table, uint64_t slot,
 				     enum verdict *ret)
 {
-	const struct layout *layout = lookup->objects->layout;
-	const uint32_t size = layout->structs[STRUCT_setentry];
-	const target_addr entry = table->address + slot * size;
-	const uint64_t dummy = UINT64_MAX >> (64 - 8 * layout->pointer_size);
-	uint64_t key, hash;
+	const uint64_t removed = UINT64_MAX >> (64 - 8 * lookup->objects->layout->pointer_size); /* the hash -1 */
+	struct set_slot entry;
 
-	enum cpeek_status status = field_read(lookup->objects, entry, FIELD_setentry_key, &key);
-	if (status == CPEEK_OK)
-		status = field_read(lookup->objects, entry, FIELD_setentry_hash, &hash);
+	const enum cpeek_status status = set_slot_read(lookup->objects, table, slot, &entry);
 	*ret = VERDICT_GO_ON;
 	if (status != CPEEK_OK) {
 		end_row(lookup, "?", UINT64_MAX, 0, NULL, "unreadable");
 		*ret = VERDICT_BROKEN;
 		return fail(lookup, status, "the table");
 	}
-	if (!key && hash == 0) {
+	if (!entry.key && entry.hash == 0) {
 		end_row(lookup, "empty", UINT64_MAX, 0, NULL, "the chain ends: not found");
 		*ret = VERDICT_NOT_FOUND;
 		return CPEEK_OK;
 	}
-	if (hash == dummy) {
-		end_row(lookup, "dummy", UINT64_MAX, 0, &hash, "a removed item: go on");
+	if (entry.hash == removed) {
+		end_row(lookup, "dummy", UINT64_MAX, 0, &entry.hash, "a removed item: go on");
 		return CPEEK_OK;
 	}
-	if (!key) {
-		end_row(lookup, "NULL", UINT64_MAX, 0, &hash, "an entry without a key");
+	if (!entry.key) {
+		end_row(lookup, "NULL", UINT64_MAX, 0, &entry.hash, "an entry without a key");
 		lookup->problem = dissect_text(lookup->dissection, "slot %" PRIu64 " has a hash and no key", slot);
 		*ret = VERDICT_BROKEN;
 		return CPEEK_OK;
 	}
 	/* It compares hashes first. */
-	const bool same = hash == lookup->hash;
-	return compare(lookup, UINT64_MAX, key, hash, same, ret);
+	const bool same = entry.hash == lookup->hash;
+	return compare(lookup, UINT64_MAX, entry.key, entry.hash, same, ret);
 }
 
 static enum cpeek_status probe_set(struct lookup *lookup, const struct table *table, enum verdict *ret)
 {
-	const uint64_t mask = lookup->mask;
-	uint64_t slot = lookup->hash & mask, perturb = lookup->hash;
+	struct probe probe = probe_start(lookup->hash, lookup->mask);
 	enum verdict verdict = VERDICT_GO_ON;
 
-	for (uint64_t step = 0; verdict == VERDICT_GO_ON; step++) {
-		if (step > mask + PERTURB_STEPS) {
+	for (uint64_t step = 0; verdict == VERDICT_GO_ON; step++, probe_next(&probe)) {
+		if (step > lookup->mask + PERTURB_STEPS) {
 			verdict = VERDICT_BROKEN;
 			break;
 		}
-		const uint64_t neighbours = slot + LINEAR_PROBES <= mask ? LINEAR_PROBES : 0;
-		for (uint64_t i = 0; i <= neighbours && verdict == VERDICT_GO_ON; i++) {
+		const uint64_t last = probe_last_neighbour(&probe);
+		for (uint64_t slot = probe.slot; slot <= last && verdict == VERDICT_GO_ON; slot++) {
+			const char *by = slot > probe.slot ? "linear" : step ? "perturb" : "hash";
 			TRY(poll(lookup));
-			start_row(lookup, i ? "linear" : step ? "perturb" : "hash", perturb, slot + i);
-			TRY(probe_entry(lookup, table, slot + i, &verdict));
+			start_row(lookup, by, probe.perturb, slot);
+			TRY(probe_entry(lookup, table, slot, &verdict));
 		}
-		perturb >>= PERTURB_SHIFT;
-		slot = (slot * 5 + 1 + perturb) & mask;
 	}
 	*ret = verdict;
 	return CPEEK_OK;
@@ -320,13 +308,13 @@ static enum cpeek_status kept_by_dict(const struct lookup *lookup, const struct 
 
 static enum cpeek_status kept_by_set(const struct lookup *lookup, const struct table *table, uint64_t *ret)
 {
-	const uint32_t size = lookup->objects->layout->structs[STRUCT_setentry];
-
 	for (uint64_t i = 0; i <= lookup->mask; i++) {
-		uint64_t key;
-		TRY(field_read(lookup->objects, table->address + i * size, FIELD_setentry_key, &key));
-		if (key == lookup->key->address)
-			return field_read(lookup->objects, table->address + i * size, FIELD_setentry_hash, ret);
+		struct set_slot slot;
+		TRY(set_slot_read(lookup->objects, table, i, &slot));
+		if (slot.key == lookup->key->address) {
+			*ret = slot.hash;
+			return CPEEK_OK;
+		}
 	}
 	return CPEEK_NOT_FOUND;
 }

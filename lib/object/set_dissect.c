@@ -5,16 +5,13 @@
 #include "base/memory.h"
 #include "object/dissect.h"
 #include "object/growth.h"
+#include "object/probe.h"
 #include "object/set.h"
+#include "object/str.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 enum {
-	LINEAR_PROBES =
-		9, /* Objects/setobject.c: neighbours looked at behind a slot, if the table has that many there */
-	PERTURB_SHIFT = 5,       /* the same */
 	SLOTS_CHECKED = 1 << 22, /* of a larger table only what is shown is checked */
 };
 
@@ -33,51 +30,30 @@ struct probing {
 	bool found;
 };
 
-/* set_lookkey() of Objects/setobject.c: a slot and its neighbours, then a jump as in a dict. */
-static enum cpeek_status probe(struct view *view, uint64_t wanted, uint64_t hash, struct probing *ret)
+static enum cpeek_status probe(struct view *view, uint64_t wanted, const struct set_slot *self, struct probing *ret)
 {
-	const uint64_t mask = view->slots - 1;
-	uint64_t perturb = hash, start = hash & mask;
-	struct probing probing = {.home = start};
+	struct probe probe = probe_start(self->hash, view->slots - 1);
+	struct probing probing = {.home = probe.slot};
 
-	while (view->budget) {
-		const uint64_t end = start + LINEAR_PROBES <= mask ? start + LINEAR_PROBES : start;
-		for (uint64_t slot = start; slot <= end && view->budget; slot++) {
+	for (; view->budget; probe_next(&probe), probing.jumps++) {
+		const uint64_t last = probe_last_neighbour(&probe);
+		for (uint64_t slot = probe.slot; slot <= last && view->budget; slot++) {
 			struct set_slot other;
 			view->budget--;
 			probing.probes++;
 			TRY(set_slot_read(view->object->objects, &view->table, slot, &other));
-			if (slot == wanted) {
-				probing.found = true;
+			if (slot == wanted || (!other.key && !other.hash)) {
+				probing.found = slot == wanted;
 				*ret = probing;
 				return CPEEK_OK;
 			}
-			if (!other.key && !other.hash) {
-				*ret = probing;
-				return CPEEK_OK;
-			}
-			struct set_slot self;
-			TRY(set_slot_read(view->object->objects, &view->table, wanted, &self));
-			if (other.key && other.key == self.key && !other.dummy)
+			if (other.key && other.key == self->key && !other.dummy)
 				dissect_gather(&view->problems, "slots %" PRIu64 " and %" PRIu64 " have the same key",
 					       slot, wanted);
 		}
-		perturb >>= PERTURB_SHIFT;
-		start = (start * 5 + 1 + perturb) & mask;
-		probing.jumps++;
 	}
 	*ret = probing;
 	return CPEEK_OK;
-}
-
-static bool read_str_hash(const struct objects *objects, target_addr key, uint64_t *ret)
-{
-	uint64_t type, flags;
-
-	return field_read(objects, key, FIELD_PyObject_ob_type, &type) == CPEEK_OK &&
-	       field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags) == CPEEK_OK &&
-	       (flags & (TYPE_UNICODE_SUBCLASS | TYPE_HEAPTYPE)) == TYPE_UNICODE_SUBCLASS &&
-	       field_read(objects, key, FIELD_PyASCIIObject_hash, ret) == CPEEK_OK;
 }
 
 /* What a slot's key says of itself, and whether a search finds it. */
@@ -86,12 +62,12 @@ static enum cpeek_status check_slot(struct view *view, uint64_t index, const str
 {
 	uint64_t own;
 
-	TRY(probe(view, index, slot->hash, ret));
+	TRY(probe(view, index, slot, ret));
 	if (!ret->found && view->budget)
 		dissect_gather(&view->problems,
 			       "a search for the key in slot %" PRIu64 " ends at an empty slot before it is found",
 			       index);
-	if (read_str_hash(view->object->objects, slot->key, &own) && own != slot->hash)
+	if (str_find_hash(view->object->objects, slot->key, &own) && own != slot->hash)
 		dissect_gather(&view->problems,
 			       "slot %" PRIu64 " has the hash 0x%" PRIx64 ", its key the hash 0x%" PRIx64, index,
 			       slot->hash, own);
@@ -184,8 +160,8 @@ static enum cpeek_status explain_probes(struct view *view)
 		dissect_cell_text(dissection, "hash", "0x%" PRIx64, slot.hash);
 		dissect_cell(dissection, "home", DISSECT_UNSIGNED, home);
 		dissect_cell_text(dissection, "first run",
-				  home + LINEAR_PROBES <= mask ? "%" PRIu64 " to %" PRIu64 : "%" PRIu64 " alone", home,
-				  home + LINEAR_PROBES);
+				  home + PROBE_NEIGHBOURS <= mask ? "%" PRIu64 " to %" PRIu64 : "%" PRIu64 " alone",
+				  home, home + PROBE_NEIGHBOURS);
 		if (probing.found) {
 			dissect_cell(dissection, "probes", DISSECT_UNSIGNED, probing.probes);
 			dissect_cell(dissection, "jumps", DISSECT_UNSIGNED, probing.jumps);

@@ -225,6 +225,16 @@ static enum cpeek_status str_size(const struct object *object, uint64_t *ret)
 	return CPEEK_OK;
 }
 
+bool str_find_hash(const struct objects *objects, target_addr address, uint64_t *ret)
+{
+	uint64_t type, flags;
+
+	return field_read(objects, address, FIELD_PyObject_ob_type, &type) == CPEEK_OK &&
+	       field_read(objects, type, FIELD_PyTypeObject_tp_flags, &flags) == CPEEK_OK &&
+	       (flags & (TYPE_UNICODE_SUBCLASS | TYPE_HEAPTYPE)) == TYPE_UNICODE_SUBCLASS &&
+	       field_read(objects, address, FIELD_PyASCIIObject_hash, ret) == CPEEK_OK;
+}
+
 const struct object_type object_type_str = {
 	.name = "str",
 	.structure = STRUCT_PyUnicodeObject,
